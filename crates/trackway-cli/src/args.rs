@@ -1,0 +1,398 @@
+//! The command line.
+
+use crate::rows::RowFormat;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Runs are named by their id, by its first 4 or more digits, or by their name if
+only one run has it.
+
+Examples:
+  python train.py | trackway log --name baseline
+      track what a program prints, one JSON object a line
+  trackway runs
+      list the runs
+  trackway plot baseline loss val/loss
+      draw two metrics in the terminal
+  trackway export baseline > baseline.csv
+      take the points elsewhere
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `verify` found damage.";
+
+/// Track machine-learning experiments: log metrics, look at them, keep them safe.
+#[derive(Debug, Parser)]
+#[command(name = "trackway", version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// Folder of the store [default: ./trackway]
+    #[arg(long, global = true, value_name = "DIR", env = "TRACKWAY_STORE", hide_env_values = true)]
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub store: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Log what standard input says, line by line, into a run
+    Log(LogArgs),
+    /// Import points from CSV files: run,key,step,timestamp_ms,value
+    Import(ImportArgs),
+    /// List the experiments
+    Experiments(JsonArgs),
+    /// List runs, the newest first
+    Runs(RunsArgs),
+    /// Show everything about a run but its points
+    Show(ShowArgs),
+    /// Print the points of a metric
+    Points(PointsArgs),
+    /// Draw metrics in the terminal
+    Plot(PlotArgs),
+    /// Give a run another name, also while it runs
+    Rename(RenameArgs),
+    /// Set or delete a tag of a run
+    Tag(TagArgs),
+    /// Delete a run; it can be restored until its retention ends
+    Delete(RunArg),
+    /// Restore a deleted run
+    Restore(RunArg),
+    /// Write points to standard output, so that `import` reads them back bit for bit
+    Export(ExportArgs),
+    /// Check every checksum of every file; exit code 3 if anything is damaged
+    Verify(JsonArgs),
+    /// Give finished runs their smallest form now; otherwise it happens in the background
+    Compact,
+    /// Print what the store holds: points, bytes per point, files, codecs
+    Stats(JsonArgs),
+    /// Print points as they are logged, until the run ends
+    Follow(FollowArgs),
+    /// See the engine at work on real training curves: log, kill a writer, recover, compact, compare
+    Demo(DemoArgs),
+    /// The writer that `demo` kills
+    #[command(hide = true)]
+    DemoChild,
+}
+
+/// `--json`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct JsonArgs {
+    /// Print JSON; values that are no numbers are the strings "NaN", "Infinity" and "-Infinity"
+    #[arg(long)]
+    pub json: bool,
+}
+
+const LOG_HELP: &str = "\
+Each line is logged as soon as it is read; what was read survives if this
+program or the one before it is killed. The id of the run is printed first.
+
+Input is JSON lines, if the first character is '{', else CSV with a header:
+  {\"step\": 1, \"loss\": 0.3, \"val\": {\"acc\": 0.9}}   logs loss and val/acc at step 1
+  step,loss,acc                                   a header, then one line a step;
+  1,0.3,0.9                                       empty cells are left out
+
+`step` and `timestamp_ms` (or `timestamp`; both in milliseconds since 1970) are
+not metrics. Without a step, lines are counted from 0, or from where a resumed
+run left off; without a timestamp, it is now. NaN, Infinity and -Infinity are
+values, with quotes or without. null and text are left out and counted. A
+broken line is left out with a warning, unless --strict.
+
+Examples:
+  python train.py | trackway log --name baseline --param lr=0.1 --tag set=mnist
+  vmstat 1 | awk '{ print \"{\\\"free\\\":\" $4 \"}\"; fflush() }' | trackway log
+  trackway log --run 4f2a < more.jsonl";
+
+/// Arguments of `log`.
+#[derive(Debug, Args)]
+#[command(after_help = LOG_HELP)]
+pub struct LogArgs {
+    /// Experiment of the new run, created when missing
+    #[arg(long, value_name = "NAME", default_value = "Default", conflicts_with = "run")]
+    pub experiment: String,
+    /// Name of the run
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Log to this run again in place of a new one
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// A param, written once; may be repeated
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub params: Vec<(String, String)>,
+    /// A tag; may be repeated
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub tags: Vec<(String, String)>,
+    /// Format of the input; found out from its first character if not given
+    #[arg(long, value_enum)]
+    pub format: Option<LineFormat>,
+    /// Stop at the first broken line; the run then ends as FAILED
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Formats of `log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LineFormat {
+    /// One JSON object a line.
+    Jsonl,
+    /// CSV with a header.
+    Csv,
+}
+
+const IMPORT_HELP: &str = "\
+Every distinct `run` becomes one run: 32 hex digits are its id (which the store
+must not have yet), anything else is the name of a new run. Rows are in order
+of arrival; points of a run that share step and timestamp are stored together.
+Values are what Rust, Python or C print: 0.1, 1e-05, nan, inf, -Infinity. The
+columns may come in any order.
+
+Examples:
+  trackway import curves.csv --experiment archive
+  trackway --store old export | trackway --store new import -";
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+#[command(after_help = IMPORT_HELP)]
+pub struct ImportArgs {
+    /// CSV files with a header; `-` is standard input
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Experiment of the new runs, created when missing
+    #[arg(long, value_name = "NAME", default_value = "Default")]
+    pub experiment: String,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  trackway runs --experiment digits --sort val/loss --limit 10\n  trackway runs --deleted"
+)]
+pub struct RunsArgs {
+    /// Only runs of this experiment (name or id)
+    #[arg(long, value_name = "NAME")]
+    pub experiment: Option<String>,
+    /// Deleted runs too
+    #[arg(long, conflicts_with = "deleted")]
+    pub all: bool,
+    /// Only deleted runs
+    #[arg(long)]
+    pub deleted: bool,
+    /// At most this many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// start, name, status, duration, points, or the key of a metric (by its latest value)
+    #[arg(long, value_name = "WHAT", default_value = "start")]
+    pub sort: String,
+    /// The other way round
+    #[arg(long)]
+    pub reverse: bool,
+    /// Whole ids
+    #[arg(long)]
+    pub full: bool,
+    /// Show this metric; may be repeated. Without it the metrics that most runs have are shown
+    #[arg(long = "metric", value_name = "KEY")]
+    pub metrics: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: JsonArgs,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Id, beginning of an id, or name
+    pub run: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: JsonArgs,
+}
+
+/// Arguments of `points`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  trackway points baseline val/loss --from 1000 --to 2000\n  \
+trackway points baseline loss --order last --json | jq .points")]
+pub struct PointsArgs {
+    /// Id, beginning of an id, or name
+    pub run: String,
+    /// Key of the metric
+    pub metric: String,
+    /// First step
+    #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
+    pub from: Option<i64>,
+    /// Last step
+    #[arg(long, value_name = "STEP", allow_negative_numbers = true)]
+    pub to: Option<i64>,
+    /// In which order, and what of points that repeat a step
+    #[arg(long, value_enum, default_value_t)]
+    pub order: PointOrder,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: JsonArgs,
+}
+
+/// Orders of points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PointOrder {
+    /// As they were written.
+    #[default]
+    Written,
+    /// By step, repeats included.
+    Step,
+    /// By step, of each step the point written last.
+    Last,
+}
+
+const PLOT_HELP: &str = "\
+However many points there are, every column shows the smallest and the largest
+of its values: no spike is hidden. Values that cannot be drawn (NaN, infinite)
+interrupt the line and are marked ! on the axis.
+
+Examples:
+  trackway plot baseline loss val/loss
+  trackway plot baseline loss --log-y --x time
+  trackway plot baseline loss --vs bigger-lr --vs no-dropout";
+
+/// Arguments of `plot`.
+#[derive(Debug, Args)]
+#[command(after_help = PLOT_HELP)]
+pub struct PlotArgs {
+    /// Id, beginning of an id, or name
+    pub run: String,
+    /// Keys of metrics
+    #[arg(required = true, value_name = "METRIC")]
+    pub metrics: Vec<String>,
+    /// Overlay the same metrics of this run; may be repeated
+    #[arg(long, value_name = "RUN")]
+    pub vs: Vec<String>,
+    /// Characters in a row [default: the terminal's width]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    pub width: Option<u16>,
+    /// Rows of the chart
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=500))]
+    pub height: u16,
+    /// Logarithmic y axis
+    #[arg(long)]
+    pub log_y: bool,
+    /// What the x axis shows
+    #[arg(long, value_enum, default_value_t)]
+    pub x: XAxis,
+    /// Draw with letters only
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+/// X axes of `plot`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum XAxis {
+    /// The step.
+    #[default]
+    Step,
+    /// Time since the start of the run.
+    Time,
+}
+
+/// Arguments of `rename`.
+#[derive(Debug, Args)]
+pub struct RenameArgs {
+    /// Id, beginning of an id, or name
+    pub run: String,
+    /// The new name
+    pub name: String,
+}
+
+/// Arguments of `tag`.
+#[derive(Debug, Args)]
+#[command(override_usage = "trackway tag <RUN> <KEY> <VALUE>\n       trackway tag <RUN> --delete <KEY>")]
+pub struct TagArgs {
+    /// Id, beginning of an id, or name
+    pub run: String,
+    /// Key of the tag
+    #[arg(required_unless_present = "delete", requires = "value")]
+    pub key: Option<String>,
+    /// Its new value
+    pub value: Option<String>,
+    /// Delete this tag
+    #[arg(long, value_name = "KEY", conflicts_with = "key")]
+    pub delete: Option<String>,
+}
+
+/// A run and nothing else.
+#[derive(Debug, Args)]
+pub struct RunArg {
+    /// Id, beginning of an id, or name
+    pub run: String,
+}
+
+const EXPORT_HELP: &str = "\
+Run by run, metric by metric, each in the order in which it was written. Values
+have the digits that read back to the same bits; NaN, Infinity and -Infinity
+are written so, and a NaN of unusual bits as nan: and 16 hex digits.
+
+Examples:
+  trackway export > all.csv
+  trackway export baseline --format jsonl | jq 'select(.key == \"loss\") | .value'";
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_HELP)]
+pub struct ExportArgs {
+    /// Ids, beginnings of ids, or names; all runs that are not deleted if none is given
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// Form of the rows
+    #[arg(long, value_enum, default_value_t)]
+    pub format: RowFormat,
+    /// Write the names of runs in place of their ids
+    #[arg(long)]
+    pub names: bool,
+    /// The same as --format jsonl
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+/// Arguments of `follow`.
+#[derive(Debug, Args)]
+#[command(after_help = "Columns are key, step, timestamp_ms and value, separated by tabs.\n\n\
+Example:\n  trackway follow baseline | grep -P '^val/'")]
+pub struct FollowArgs {
+    /// Id, beginning of an id, or name
+    pub run: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: JsonArgs,
+}
+
+const DEMO_HELP: &str = "\
+Without --store (or TRACKWAY_STORE) the store is a temporary folder, removed at
+the end unless --keep.";
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = DEMO_HELP
+)]
+pub struct DemoArgs {
+    /// Keep the store and say where it is
+    #[arg(long)]
+    pub keep: bool,
+    /// Kill the child writer sooner
+    #[arg(long)]
+    pub quick: bool,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| "expected KEY=VALUE".to_owned())?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,45 @@
+//! One file a command.
+
+mod compact;
+mod demo;
+mod demo_child;
+mod experiments;
+mod export;
+mod follow;
+mod import;
+mod log;
+mod manage;
+mod plot;
+mod points;
+mod runs;
+mod show;
+mod stats;
+mod verify;
+
+use crate::args::Command;
+use crate::error::Outcome;
+use crate::output::Context;
+
+/// Does what the command line says.
+pub(crate) fn run(command: Command, context: &mut Context) -> Outcome {
+    match command {
+        Command::Log(args) => log::run(args, context),
+        Command::Import(args) => import::run(&args, context),
+        Command::Experiments(args) => experiments::run(args, context),
+        Command::Runs(args) => runs::run(&args, context),
+        Command::Show(args) => show::run(&args, context),
+        Command::Points(args) => points::run(&args, context),
+        Command::Plot(args) => plot::run(&args, context),
+        Command::Rename(args) => manage::rename(&args, context),
+        Command::Tag(args) => manage::tag(&args, context),
+        Command::Delete(args) => manage::delete(&args, context),
+        Command::Restore(args) => manage::restore(&args, context),
+        Command::Export(args) => export::run(&args, context),
+        Command::Verify(args) => verify::run(args, context),
+        Command::Compact => compact::run(context),
+        Command::Stats(args) => stats::run(args, context),
+        Command::Follow(args) => follow::run(&args, context),
+        Command::Demo(args) => demo::run(&args, context),
+        Command::DemoChild => demo_child::run(context),
+    }
+}

@@ -1,0 +1,81 @@
+//! A run in words and in JSON, as several commands show it.
+
+use crate::style::Style;
+use crate::text::now_ms;
+use crate::values;
+use serde_json::{Map, Value, json};
+use trackway::{LifecycleStage, Point, Run, RunStatus, Stats, StatusCause};
+
+/// The colour of a status.
+pub(crate) fn status_style(status: RunStatus) -> Style {
+    match status {
+        RunStatus::Running => Style::Yellow,
+        RunStatus::Finished => Style::Green,
+        RunStatus::Failed | RunStatus::Killed => Style::Red,
+        RunStatus::Scheduled => Style::Dim,
+    }
+}
+
+/// The status, and who said so when that was not the writer itself.
+pub(crate) fn status_in_words(run: &Run) -> String {
+    let cause = match run.status_cause {
+        StatusCause::Reported => "",
+        StatusCause::Dropped => " (the writer was dropped without ending the run)",
+        StatusCause::Vanished => " (the writing process vanished; completed when the store was opened)",
+    };
+    format!("{}{cause}", run.status)
+}
+
+/// Number of points of all metrics.
+pub(crate) fn points(run: &Run) -> u64 {
+    run.metrics.values().map(|metric| metric.stats.count).sum()
+}
+
+/// How long the run took, or has taken until now, in milliseconds.
+pub(crate) fn duration_ms(run: &Run) -> Option<i64> {
+    let until = run.end_time.or_else(|| (!run.status.is_ended()).then(now_ms))?;
+    Some(until.saturating_sub(run.start_time))
+}
+
+/// The words for a lifecycle stage.
+pub(crate) fn stage(stage: LifecycleStage) -> &'static str {
+    match stage {
+        LifecycleStage::Active => "active",
+        LifecycleStage::Deleted => "deleted",
+    }
+}
+
+/// A point in JSON.
+pub(crate) fn point_json(point: Point) -> Value {
+    json!({ "step": point.step, "timestamp_ms": point.timestamp, "value": values::json(point.value) })
+}
+
+/// A run in JSON: everything but its points.
+pub(crate) fn run_json(run: &Run, experiment: &str) -> Value {
+    let cause = match run.status_cause {
+        StatusCause::Reported => "reported",
+        StatusCause::Dropped => "dropped",
+        StatusCause::Vanished => "vanished",
+    };
+    let metrics: Map<String, Value> =
+        run.metrics.iter().map(|(key, metric)| (key.clone(), stats_json(&metric.stats))).collect();
+    json!({
+        "run_id": run.id.to_string(), "name": run.name,
+        "experiment_id": run.experiment_id.to_string(), "experiment": experiment,
+        "user": run.user, "parent_run_id": run.parent.map(|id| id.to_string()),
+        "status": run.status.as_str(), "status_cause": cause,
+        "start_ms": run.start_time, "end_ms": run.end_time, "duration_ms": duration_ms(run),
+        "lifecycle_stage": stage(run.lifecycle_stage), "deleted_ms": run.deleted_at,
+        "points": points(run), "params": run.params, "tags": run.tags, "metrics": metrics,
+    })
+}
+
+fn stats_json(stats: &Stats) -> Value {
+    let value = |point: Option<Point>| point.map(|p| values::json(p.value));
+    json!({
+        "count": stats.count, "nan_count": stats.nan_count,
+        "latest": stats.latest.map(point_json), "min": value(stats.min), "max": value(stats.max),
+        "mean": stats.mean().map(values::json),
+        "first_step": stats.step_range.map(|range| range.0), "last_step": stats.step_range.map(|range| range.1),
+    })
+}

@@ -1,0 +1,7 @@
+//! The program `trackway`: see `trackway help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trackway_cli::run()
+}

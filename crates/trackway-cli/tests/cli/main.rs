@@ -1,0 +1,11 @@
+//! The program as its user runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod demo;
+mod follow;
+mod harness;
+mod log;
+mod manage;
+mod rows;
+mod show;
+mod verify;

@@ -1,0 +1,116 @@
+//! Commands that show: `runs`, `experiments`, `show`, `plot`, `stats`, help and errors.
+
+use crate::harness::{Place, program};
+
+fn three_runs() -> Place {
+    let place = Place::new();
+    for (name, loss) in [("alpha", "0.5"), ("beta", "NaN"), ("gamma", "0.25")] {
+        place.log(name, &format!("{{\"step\": 7, \"loss\": {loss}, \"system/cpu\": 3}}"));
+    }
+    place
+}
+
+fn names(list: &serde_json::Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn runs_are_listed_sorted_and_limited() {
+    let place = three_runs();
+    let text = place.ok(&["runs"]);
+    assert!(text.starts_with("ID        NAME   EXPERIMENT  STATUS"), "{text}");
+    assert!(text.lines().any(|line| line.contains("beta") && line.ends_with("NaN")), "{text}");
+    assert!(!text.contains("system/cpu"), "{text}");
+    assert_eq!(names(&place.json(&["runs", "--json"])), ["gamma", "beta", "alpha"]);
+    assert_eq!(names(&place.json(&["runs", "--json", "--sort", "loss"])), ["gamma", "alpha", "beta"]);
+    assert_eq!(names(&place.json(&["runs", "--json", "--sort", "loss", "--reverse"])), ["alpha", "gamma", "beta"]);
+    assert_eq!(names(&place.json(&["runs", "--json", "--sort", "name", "--limit", "2"])), ["alpha", "beta"]);
+    let experiments = place.json(&["experiments", "--json"]);
+    assert_eq!((&experiments[0]["name"], &experiments[0]["runs"]), (&"Default".into(), &3.into()));
+}
+
+#[test]
+fn a_chart_and_the_statistics() {
+    let place = three_runs();
+    let text = place.ok(&["plot", "alpha", "loss", "--vs", "beta", "--ascii", "--width", "40"]);
+    assert!(text.contains("A alpha loss: 1 point, min 0.5000, max 0.5000, last 0.5000"), "{text}");
+    assert!(text.contains("B beta loss: 1 point, last NaN; not drawn, marked ! on the axis: 1 NaN"), "{text}");
+    assert!(text.lines().take(16).all(|line| line.chars().count() <= 40), "{text}");
+    let stats = place.json(&["stats", "--json"]);
+    assert_eq!((&stats["points"], &stats["runs"], &stats["metrics"]), (&6.into(), &3.into(), &6.into()));
+    assert!(stats["bytes_per_point"].as_f64().unwrap() > 0.0);
+    assert!(place.ok(&["stats"]).starts_with("6 points of 6 metrics of 3 runs"));
+}
+
+#[test]
+fn what_is_not_there_is_told_with_what_could_be_meant() {
+    let place = three_runs();
+    let error = place.run(&["show", "gama"]).error();
+    assert_eq!(error, "trackway: error: no run \"gama\" in this store (did you mean \"gamma\"?)");
+    let error = place.run(&["points", "alpha", "los"]).error();
+    assert!(error.contains("has no metric \"los\" (did you mean \"loss\"?)"), "{error}");
+    let error = place.run(&["runs", "--experiment", "default"]).error();
+    assert!(error.contains("did you mean \"Default\"?"), "{error}");
+    place.log("alpha", "{\"loss\": 1}");
+    let error = place.run(&["show", "alpha"]).error();
+    assert!(error.contains("2 runs are named \"alpha\": ") && error.contains("give the full id"), "{error}");
+    let missing = Place::new();
+    let error = missing.run(&["runs"]).error();
+    assert!(error.contains("there is no store at"), "{error}");
+    assert!(!missing.store().exists());
+}
+
+#[test]
+fn a_file_is_not_a_store() {
+    let place = Place::new();
+    std::fs::write(place.store(), "text").unwrap();
+    for command in ["runs", "verify", "compact"] {
+        let error = place.run(&[command]).error();
+        assert!(error.contains("store"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(place.store()).unwrap(), "text");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let place = Place::new();
+    let wrong: [&[&str]; 6] = [
+        &[],
+        &["fly"],
+        &["points", "x"],
+        &["tag", "r", "k"],
+        &["plot", "r", "m", "--width", "1"],
+        &["log", "--param", "x"],
+    ];
+    for args in wrong {
+        let err = place.run(args).fails(2);
+        assert!(!err.is_empty(), "{args:?}");
+    }
+    let help = place.ok(&["help"]);
+    assert!(help.contains("3 `verify` found damage") && !help.contains("demo-child"), "{help}");
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let place = Place::new();
+    let lines: String = (0..50_000).map(|i| format!("{{\"x\": {i}}}\n")).collect();
+    let id = place.log("long", &lines);
+    let mut child = program()
+        .arg("--store")
+        .arg(place.store())
+        .args(["export", &id])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+}
+
+#[test]
+fn the_environment_names_the_store() {
+    let place = three_runs();
+    let output = program().env("TRACKWAY_STORE", place.store()).args(["show", "alpha", "--json"]).output().unwrap();
+    assert!(output.status.success());
+}

@@ -1,0 +1,156 @@
+//! One column to bytes and back. Pure: knows no chunk, file or thread.
+//!
+//! A column is `n` integers (steps, timestamps) or `n` floats (values). `n` is known from elsewhere, so no codec
+//! stores it. The id of the codec is stored beside the bytes; ids are never used again for something else. Every
+//! codec keeps every bit, NaN payloads included, and every decoder is total: any bytes give either exactly `n` values
+//! or a [`CodecError`], and memory stays within a small multiple of `n`
+//! and the tables of pcodec.
+
+mod choose;
+mod constant;
+mod delta;
+mod narrow;
+mod pco;
+mod raw;
+mod stride;
+#[cfg(test)]
+mod tests;
+pub(crate) mod text;
+mod varint;
+
+pub(crate) use choose::{encode_floats, encode_ints};
+
+use crate::limits;
+
+/// How a column is stored. The number is what is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub(crate) enum CodecId {
+    /// 8 bytes a value, little-endian.
+    Raw = 0,
+    /// One 8-byte value for all rows.
+    Constant = 1,
+    /// Integers only: first value and difference.
+    Stride = 2,
+    /// Integers only: first value, then differences above their minimum, bit-packed.
+    Delta = 3,
+    /// Floats only: every value is exactly a float32; 4 bytes a value.
+    NarrowF32 = 4,
+    /// Floats only: every value is exactly an integer; then stored as an integer column (inner id, bytes).
+    NarrowInt = 5,
+    /// Pcodec over 64-bit values (integers or floats).
+    Pco64 = 6,
+    /// Floats only: every value is exactly a float32; pcodec over the float32 values.
+    Pco32 = 7,
+}
+
+impl CodecId {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Raw,
+        Self::Constant,
+        Self::Stride,
+        Self::Delta,
+        Self::NarrowF32,
+        Self::NarrowInt,
+        Self::Pco64,
+        Self::Pco32,
+    ];
+
+    pub(crate) fn from_u8(id: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|codec| *codec as u8 == id)
+    }
+
+    /// The name that `stats` shows and `docs/format.md` uses.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Constant => "constant",
+            Self::Stride => "stride",
+            Self::Delta => "delta",
+            Self::NarrowF32 => "f32",
+            Self::NarrowInt => "int",
+            Self::Pco64 => "pco",
+            Self::Pco32 => "pco-f32",
+        }
+    }
+}
+
+/// How hard to look for a small form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// For sealing: one pass over the data, no entropy coding.
+    Seal,
+    /// For compaction: the smallest of the above and pcodec at its working level.
+    Compact,
+    /// For data nobody expects to read soon: pcodec at a higher level.
+    Archive,
+}
+
+impl Effort {
+    fn pco_level(self) -> Option<usize> {
+        match self {
+            Self::Seal => None,
+            Self::Compact => Some(8),
+            Self::Archive => Some(12),
+        }
+    }
+}
+
+/// Bytes that are not what this codec writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct CodecError(pub(crate) &'static str);
+
+/// Appends exactly `n` integers to `out`; after an error `out` is as it was.
+pub(crate) fn decode_ints(codec: CodecId, bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(), CodecError> {
+    check_rows(codec, n)?;
+    let old_len = out.len();
+    let decoded = match codec {
+        CodecId::Raw => raw::decode_ints(bytes, n, out),
+        CodecId::Constant => constant::decode_ints(bytes, n, out),
+        CodecId::Stride => stride::decode(bytes, n, out),
+        CodecId::Delta => delta::decode(bytes, n, out),
+        CodecId::Pco64 => pco::decode(bytes, n, out),
+        CodecId::NarrowF32 | CodecId::NarrowInt | CodecId::Pco32 => Err(CodecError("codec of floats for integers")),
+    };
+    settle(decoded, old_len, n, out)
+}
+
+/// Appends exactly `n` floats to `out`; after an error `out` is as it was.
+pub(crate) fn decode_floats(codec: CodecId, bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
+    check_rows(codec, n)?;
+    let old_len = out.len();
+    let decoded = match codec {
+        CodecId::Raw => raw::decode_floats(bytes, n, out),
+        CodecId::Constant => constant::decode_floats(bytes, n, out),
+        CodecId::NarrowF32 => narrow::decode_f32(bytes, n, out),
+        CodecId::NarrowInt => narrow::decode_int(bytes, n, out),
+        CodecId::Pco64 => pco::decode(bytes, n, out),
+        CodecId::Pco32 => narrow::decode_pco_f32(bytes, n, out),
+        CodecId::Stride | CodecId::Delta => Err(CodecError("codec of integers for floats")),
+    };
+    settle(decoded, old_len, n, out)
+}
+
+/// An empty column is always raw; every other codec may count on a first row.
+fn check_rows(codec: CodecId, n: usize) -> Result<(), CodecError> {
+    if n > limits::MAX_CHUNK_ROWS {
+        return Err(CodecError("more rows than a chunk may have"));
+    }
+    if n == 0 && codec != CodecId::Raw {
+        return Err(CodecError("empty column that is not raw"));
+    }
+    Ok(())
+}
+
+/// The one place that holds every decoder to its promise about `out`.
+fn settle<T>(decoded: Result<(), CodecError>, old_len: usize, n: usize, out: &mut Vec<T>) -> Result<(), CodecError> {
+    let decoded = match decoded {
+        Ok(()) if out.len() != old_len + n => Err(CodecError("number of values differs from the number of rows")),
+        other => other,
+    };
+    if decoded.is_err() {
+        out.truncate(old_len);
+    }
+    decoded
+}

@@ -1,0 +1,198 @@
+//! The 64 bytes at the start of every file: what it is, which version wrote it, whose file it is.
+
+use super::wire::{self, DecodeError, Decoded, Reader};
+use crate::types::FileId;
+
+/// The version this code writes. A reader accepts every minor of its own major.
+pub(crate) const MAJOR: u16 = 1;
+pub(crate) const MINOR: u16 = 0;
+
+/// Length of the header in bytes.
+pub(crate) const HEADER_LEN: usize = 64;
+/// The checksum covers everything before it.
+const CRC_AT: usize = 60;
+
+/// What a file holds; the eight bytes it begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileType {
+    Store,
+    Experiment,
+    Log,
+    Segment,
+    Catalog,
+}
+
+impl FileType {
+    /// All kinds, for checks that go over them.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) const ALL: [Self; 5] = [Self::Store, Self::Experiment, Self::Log, Self::Segment, Self::Catalog];
+
+    /// The last byte is outside ASCII, so that a transfer as text is noticed (PNG's trick).
+    pub(crate) const fn magic(self) -> &'static [u8; 8] {
+        match self {
+            Self::Store => b"TWSTORE\x8a",
+            Self::Experiment => b"TWEXPER\x8a",
+            Self::Log => b"TWLOG\0\0\x8a",
+            Self::Segment => b"TWSEGM\0\x8a",
+            Self::Catalog => b"TWCATAL\x8a",
+        }
+    }
+}
+
+/// The header, field by field in stored order after the magic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) file_type: FileType,
+    /// Names this file; seeds its checksums.
+    pub(crate) file_id: FileId,
+    /// The run of a log or segment, else zeros.
+    pub(crate) owner: [u8; 16],
+    /// False when the file uses a feature without which it may be read but not written.
+    pub(crate) writable: bool,
+}
+
+impl Header {
+    /// The header of a new file.
+    pub(crate) fn new(file_type: FileType, file_id: FileId, owner: [u8; 16]) -> Self {
+        Self { file_type, file_id, owner, writable: true }
+    }
+}
+
+/// Why a header was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderError {
+    /// Not this kind of file, or damaged.
+    Damaged(DecodeError),
+    /// Written by a version or with a feature that this code does not know.
+    Unsupported { found: String, supported: String },
+}
+
+impl From<DecodeError> for HeaderError {
+    fn from(error: DecodeError) -> Self {
+        Self::Damaged(error)
+    }
+}
+
+impl Header {
+    pub(crate) fn encode(&self) -> [u8; HEADER_LEN] {
+        let mut out = Vec::with_capacity(HEADER_LEN);
+        out.extend_from_slice(self.file_type.magic());
+        out.extend_from_slice(&MAJOR.to_le_bytes());
+        out.extend_from_slice(&MINOR.to_le_bytes());
+        // Feature bits: may ignore, may read but not write, must refuse. Version 1.0 uses none.
+        out.extend_from_slice(&[0u8; 12]);
+        out.extend_from_slice(&self.file_id.0);
+        out.extend_from_slice(&self.owner);
+        out.resize(CRC_AT, 0);
+        let crc = wire::crc(0, &out);
+        out.extend_from_slice(&crc.to_le_bytes());
+        let mut header = [0u8; HEADER_LEN];
+        header.iter_mut().zip(out).for_each(|(to, from)| *to = from);
+        header
+    }
+
+    /// Checks magic, checksum and version, in this order of usefulness to the reader of the message.
+    pub(crate) fn decode(bytes: &[u8], expected: FileType) -> Result<Self, HeaderError> {
+        let mut reader = Reader::new(bytes);
+        let header = reader.take(HEADER_LEN, "file header")?;
+        let mut reader = Reader::new(header);
+        if &reader.array::<8>("magic")? != expected.magic() {
+            return Err(DecodeError { what: "file header", offset: 0, problem: "it is not a file of this kind" }.into());
+        }
+        let body = header.get(..CRC_AT).unwrap_or_default();
+        let stored = Reader::new(header.get(CRC_AT..).unwrap_or_default()).u32("header checksum")?;
+        if wire::crc(0, body) != stored {
+            return Err(DecodeError { what: "file header", offset: 0, problem: "its checksum does not match" }.into());
+        }
+        let (major, minor) = (reader.u16("major version")?, reader.u16("minor version")?);
+        let (_ignorable, read_only, required) =
+            (reader.u32("feature bits")?, reader.u32("feature bits")?, reader.u32("feature bits")?);
+        if major != MAJOR || required != 0 {
+            return Err(HeaderError::Unsupported {
+                found: format!("{major}.{minor} with required features {required:#x}"),
+                supported: format!("{MAJOR}.{MINOR}"),
+            });
+        }
+        let file_id = FileId(reader.array("file id")?);
+        let owner = reader.array("owner")?;
+        Ok(Self { file_type: expected, file_id, owner, writable: read_only == 0 })
+    }
+}
+
+/// Reads what a whole small file holds: header, then one body with length and checksum.
+///
+/// Layout after the header: `length u32`, `crc u32` over the body seeded with file id and the body's offset, body.
+pub(crate) fn decode_body<'a>(bytes: &'a [u8], header: &Header) -> Decoded<&'a [u8]> {
+    let mut reader = Reader::new(bytes);
+    reader.take(HEADER_LEN, "file header")?;
+    let (len, stored) = (reader.u32("body length")?, reader.u32("body checksum")?);
+    let offset = reader.position();
+    let body = reader.take(usize::try_from(len).unwrap_or(usize::MAX), "body")?;
+    if wire::crc(wire::crc_seed(&header.file_id.0, offset as u64), body) != stored {
+        return Err(DecodeError { what: "body", offset, problem: "its checksum does not match" });
+    }
+    reader.finish("file")?;
+    Ok(body)
+}
+
+/// The bytes of a small file: see [`decode_body`].
+pub(crate) fn encode_file(header: &Header, body: &[u8]) -> Vec<u8> {
+    let mut out = header.encode().to_vec();
+    let crc = wire::crc(wire::crc_seed(&header.file_id.0, HEADER_LEN as u64 + 8), body);
+    out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    out.extend_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(body);
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        Header::new(FileType::Segment, FileId([7; 16]), [9; 16])
+    }
+
+    #[test]
+    fn a_header_comes_back_and_every_flipped_bit_is_noticed() {
+        let bytes = header().encode();
+        assert_eq!(Header::decode(&bytes, FileType::Segment), Ok(header()));
+        for bit in 0..HEADER_LEN * 8 {
+            let mut damaged = bytes;
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(Header::decode(&damaged, FileType::Segment).is_err(), "bit {bit}");
+        }
+        assert!(Header::decode(&bytes, FileType::Log).is_err());
+        assert!(Header::decode(&bytes[..63], FileType::Segment).is_err());
+    }
+
+    #[test]
+    fn a_newer_major_or_an_unknown_required_feature_is_refused_as_unsupported() {
+        for (at, value) in [(8, 2u8), (20, 1)] {
+            let mut bytes = header().encode();
+            bytes[at] = value;
+            let crc = wire::crc(0, &bytes[..CRC_AT]);
+            bytes[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+            assert!(matches!(Header::decode(&bytes, FileType::Segment), Err(HeaderError::Unsupported { .. })));
+        }
+        let mut newer_minor = header().encode();
+        newer_minor[10] = 9;
+        let crc = wire::crc(0, &newer_minor[..CRC_AT]);
+        newer_minor[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+        assert!(Header::decode(&newer_minor, FileType::Segment).is_ok());
+    }
+
+    #[test]
+    fn a_small_file_comes_back_and_every_flipped_bit_is_noticed() {
+        let bytes = encode_file(&header(), b"body");
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let read = Header::decode(&damaged, FileType::Segment).map(|h| decode_body(&damaged, &h).is_ok());
+            assert!(!matches!(read, Ok(true)), "bit {bit}");
+        }
+        assert_eq!(decode_body(&bytes, &header()), Ok(&b"body"[..]));
+        assert!(decode_body(&bytes[..bytes.len() - 1], &header()).is_err());
+    }
+}

@@ -1,0 +1,294 @@
+//! The frame of a segment file around its columns: header, sections, footer, trailer.
+//!
+//! ```text
+//! header                        64 bytes, header.rs; owner = run id
+//! for each group: columns, then its index section (index.rs)
+//! footer section
+//! trailer                       24 bytes at the end of the segment
+//! ```
+//!
+//! A *section* is bytes that may be compressed: raw length u32, stored length u32, crc u32 (seeded with file id and
+//! the section's offset), then the stored bytes; they are zstd when the stored length is smaller, plain when equal.
+//!
+//! The trailer: footer offset u64, footer length u32 (section head included), zeros u32, crc u32 over the 16 bytes
+//! before it (seeded with file id and 0), magic `TWSE`.
+//!
+//! A segment is read from a range of bytes, not from a file: offsets count from its first byte.
+
+use super::stats::{put_stats, take_stats};
+use super::wire::{self, DecodeError, Decoded, Reader, put_text, put_varint};
+use crate::codec::text;
+use crate::limits;
+use crate::types::{FileId, LogId, Stats};
+
+/// Length of the trailer.
+pub(crate) const TRAILER_LEN: usize = 24;
+/// Length of the numbers before a section's bytes.
+pub(crate) const SECTION_HEAD: usize = 12;
+const TRAILER_MAGIC: &[u8; 4] = b"TWSE";
+
+/// The bytes of a section that lies at `offset`, compressed when that helps.
+pub(crate) fn encode_section(file_id: FileId, offset: u64, raw: &[u8]) -> Vec<u8> {
+    let compressed = text::compress(raw);
+    let stored = if compressed.len() < raw.len() { &compressed[..] } else { raw };
+    let mut out = Vec::with_capacity(SECTION_HEAD + stored.len());
+    out.extend_from_slice(&(raw.len() as u32).to_le_bytes());
+    out.extend_from_slice(&(stored.len() as u32).to_le_bytes());
+    let crc = wire::crc(wire::crc(wire::crc_seed(&file_id.0, offset), &out), stored);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(stored);
+    out
+}
+
+/// Checks and expands the section that lies at `offset` and is `bytes`.
+pub(crate) fn decode_section(file_id: FileId, offset: u64, bytes: &[u8]) -> Decoded<Vec<u8>> {
+    let wrong = |problem| DecodeError { what: "section", offset: 0, problem };
+    let mut reader = Reader::new(bytes);
+    let head = reader.clone().take(8, "section head")?;
+    let (raw_len, stored_len) = (reader.u32("section length")? as usize, reader.u32("section length")? as usize);
+    let crc = reader.u32("section checksum")?;
+    let stored = reader.take(stored_len, "section")?;
+    reader.finish("section")?;
+    if wire::crc(wire::crc(wire::crc_seed(&file_id.0, offset), head), stored) != crc {
+        return Err(wrong("its checksum does not match"));
+    }
+    if stored_len == raw_len {
+        return Ok(stored.to_vec());
+    }
+    text::decompress(stored, raw_len).map_err(|error| wrong(error.0))
+}
+
+/// Where the footer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trailer {
+    pub(crate) footer_offset: u64,
+    pub(crate) footer_len: u32,
+}
+
+impl Trailer {
+    pub(crate) fn encode(&self, file_id: FileId) -> Vec<u8> {
+        let mut out = self.footer_offset.to_le_bytes().to_vec();
+        out.extend_from_slice(&self.footer_len.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        let crc = wire::crc(wire::crc_seed(&file_id.0, 0), &out);
+        out.extend_from_slice(&crc.to_le_bytes());
+        out.extend_from_slice(TRAILER_MAGIC);
+        out
+    }
+
+    /// `bytes` are the last [`TRAILER_LEN`] of the segment.
+    pub(crate) fn decode(bytes: &[u8], file_id: FileId) -> Decoded<Self> {
+        let wrong = |problem| DecodeError { what: "segment trailer", offset: 0, problem };
+        let mut reader = Reader::new(bytes);
+        let body = reader.clone().take(16, "segment trailer")?;
+        let (footer_offset, footer_len) = (reader.u64("footer offset")?, reader.u32("footer length")?);
+        let (_zeros, crc) = (reader.u32("zeros")?, reader.u32("trailer checksum")?);
+        if &reader.array::<4>("trailer magic")? != TRAILER_MAGIC {
+            return Err(wrong("the segment does not end as one: it is cut or was never finished"));
+        }
+        if wire::crc(wire::crc_seed(&file_id.0, 0), body) != crc {
+            return Err(wrong("its checksum does not match"));
+        }
+        Ok(Self { footer_offset, footer_len })
+    }
+}
+
+/// Where a group is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GroupRef {
+    /// Where its columns begin. They end where its index section begins.
+    pub(crate) columns_at: u64,
+    pub(crate) index_at: u64,
+    /// Length of the index section with its head.
+    pub(crate) index_len: u32,
+    /// How many of its rows come from each log of the footer, in that order: they lie one after the other.
+    pub(crate) log_rows: Vec<u64>,
+}
+
+impl GroupRef {
+    pub(crate) fn rows(&self) -> u64 {
+        self.log_rows.iter().fold(0, |sum, rows| sum.saturating_add(*rows))
+    }
+}
+
+/// One metric of the segment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SeriesRef {
+    pub(crate) metric: String,
+    /// Which group, and which series in it.
+    pub(crate) group: u32,
+    pub(crate) position: u32,
+    /// Over all its points in this segment.
+    pub(crate) stats: Stats,
+}
+
+/// The index of the whole segment.
+///
+/// ```text
+/// level u8: how hard its columns were compressed (0 seal, 1 compact, 2 archive)
+/// log count varint, each: created_us varint, salt u64      the logs whose content is here, in the order in which it
+///                                                           lies here; all different, the first is the smallest
+/// records about the run: length varint, bytes (record.rs)
+/// group count varint, each: columns length varint, index length varint, rows of each log varint
+/// series count varint, each: metric text, group varint, position varint, statistics   sorted by metric
+/// ```
+///
+/// Groups follow each other from the end of the header on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Footer {
+    pub(crate) level: u8,
+    pub(crate) logs: Vec<LogId>,
+    pub(crate) meta: Vec<u8>,
+    pub(crate) groups: Vec<GroupRef>,
+    pub(crate) series: Vec<SeriesRef>,
+}
+
+impl Footer {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![self.level];
+        put_varint(&mut out, self.logs.len() as u64);
+        for log in &self.logs {
+            put_varint(&mut out, log.created_us);
+            out.extend_from_slice(&log.salt.to_le_bytes());
+        }
+        put_varint(&mut out, self.meta.len() as u64);
+        out.extend_from_slice(&self.meta);
+        put_varint(&mut out, self.groups.len() as u64);
+        for group in &self.groups {
+            put_varint(&mut out, group.index_at - group.columns_at);
+            put_varint(&mut out, u64::from(group.index_len));
+            group.log_rows.iter().for_each(|rows| put_varint(&mut out, *rows));
+        }
+        put_varint(&mut out, self.series.len() as u64);
+        for series in &self.series {
+            put_text(&mut out, &series.metric);
+            put_varint(&mut out, u64::from(series.group));
+            put_varint(&mut out, u64::from(series.position));
+            put_stats(&mut out, &series.stats);
+        }
+        out
+    }
+
+    /// `footer_at` is where the footer section begins: the groups must end there.
+    pub(crate) fn decode(bytes: &[u8], first_group_at: u64, footer_at: u64) -> Decoded<Self> {
+        let mut reader = Reader::new(bytes);
+        let level = reader.u8("level")?;
+        let count = reader.count(usize::MAX, 9, "log count")?;
+        let mut logs = Vec::with_capacity(count);
+        for _ in 0..count {
+            logs.push(LogId { created_us: reader.varint("log id")?, salt: reader.u64("log id")? });
+        }
+        let mut sorted = logs.clone();
+        sorted.sort_unstable();
+        if sorted.first().is_none_or(|first| logs.first() != Some(first)) || !sorted.is_sorted_by(|a, b| a < b) {
+            return Err(reader.error("log ids", "there is none, one is there twice, or the first is not the smallest"));
+        }
+        let meta = reader.bytes(limits::MAX_SECTION_BYTES, "records about the run")?.to_vec();
+        let groups = decode_groups(&mut reader, logs.len(), first_group_at, footer_at)?;
+        let count = reader.count(limits::MAX_METRICS_PER_RUN, 4, "series count")?;
+        let mut series = Vec::with_capacity(count);
+        for _ in 0..count {
+            let metric = reader.text(limits::MAX_KEY_CHARS * 4, "metric name")?.to_owned();
+            let group = reader.count(usize::MAX, 0, "group number")? as u32;
+            let position = reader.count(limits::MAX_METRICS_PER_RUN, 0, "series number")? as u32;
+            let stats = take_stats(&mut reader)?;
+            if groups.get(group as usize).is_none_or(|group| group.rows() != stats.count) {
+                return Err(reader.error("series", "its group is missing or has another number of rows"));
+            }
+            series.push(SeriesRef { metric, group, position, stats });
+        }
+        if !series.is_sorted_by(|a, b| a.metric < b.metric) {
+            return Err(reader.error("series", "the metrics are not sorted"));
+        }
+        reader.finish("footer")?;
+        Ok(Self { level, logs, meta, groups, series })
+    }
+}
+
+fn decode_groups(reader: &mut Reader<'_>, logs: usize, first_group_at: u64, footer_at: u64) -> Decoded<Vec<GroupRef>> {
+    let count = reader.count(usize::MAX, logs.saturating_add(2), "group count")?;
+    let mut groups = Vec::with_capacity(count);
+    let mut at = first_group_at;
+    for _ in 0..count {
+        let columns = reader.varint("columns length")?;
+        let index = reader.varint("index length")?;
+        let log_rows = (0..logs).map(|_| reader.varint("group rows")).collect::<Decoded<Vec<u64>>>()?;
+        if log_rows.iter().any(|rows| *rows > limits::MAX_GROUP_ROWS) {
+            return Err(reader.error("group rows", "they are beyond the limit"));
+        }
+        let index_at = at.saturating_add(columns);
+        let end = index_at.saturating_add(index);
+        let index_len = u32::try_from(index).ok().filter(|_| end <= footer_at);
+        let index_len = index_len.ok_or_else(|| reader.error("group", "it is longer than its segment"))?;
+        groups.push(GroupRef { columns_at: at, index_at, index_len, log_rows });
+        at = end;
+    }
+    if at != footer_at {
+        return Err(reader.error("group", "the groups do not end where the footer begins"));
+    }
+    Ok(groups)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::types::Point;
+    use proptest::prelude::*;
+
+    fn footer() -> Footer {
+        let mut stats = Stats::default();
+        stats.push(Point::new(1, 2, 3.0));
+        let series = |metric: &str, position| SeriesRef { metric: metric.to_owned(), group: 0, position, stats };
+        Footer {
+            level: 1,
+            logs: vec![LogId { created_us: 5, salt: 6 }],
+            meta: vec![1, 2, 3],
+            groups: vec![GroupRef { columns_at: 64, index_at: 100, index_len: 20, log_rows: vec![1] }],
+            series: vec![series("a", 0), series("b", 1)],
+        }
+    }
+
+    #[test]
+    fn a_footer_comes_back_and_must_fit_its_segment() {
+        let bytes = footer().encode();
+        assert_eq!(Footer::decode(&bytes, 64, 120).unwrap(), footer());
+        assert!(Footer::decode(&bytes, 64, 119).is_err());
+        assert!(Footer::decode(&bytes, 64, 121).is_err());
+        for cut in 0..bytes.len() {
+            assert!(Footer::decode(&bytes[..cut], 64, 120).is_err());
+        }
+    }
+
+    #[test]
+    fn sections_and_trailers_notice_every_flipped_bit() {
+        let id = FileId([1; 16]);
+        for raw in [b"abcdefgh".to_vec(), vec![7; 5000], Vec::new()] {
+            let bytes = encode_section(id, 64, &raw);
+            assert_eq!(decode_section(id, 64, &bytes).unwrap(), raw);
+            assert!(decode_section(id, 65, &bytes).is_err());
+            for bit in 0..bytes.len() * 8 {
+                let mut damaged = bytes.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                assert!(decode_section(id, 64, &damaged).is_err(), "bit {bit}");
+            }
+        }
+        let trailer = Trailer { footer_offset: 1 << 40, footer_len: 99 };
+        let bytes = trailer.encode(id);
+        assert_eq!(bytes.len(), TRAILER_LEN);
+        assert_eq!(Trailer::decode(&bytes, id), Ok(trailer));
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(Trailer::decode(&damaged, id).is_err(), "bit {bit}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_footer_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Footer::decode(&bytes, 64, 100);
+            let _ = decode_section(FileId([0; 16]), 0, &bytes);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! An append-only file of frames. Knows no run, metric or chunk: what the frames say is the business of others.
+//!
+//! Invariants: one writer a log, and it holds the file's lock as long as it lives; what was published never changes;
+//! a reader needs no lock and never waits. Readers copy (`read_at`) and never map a log, since it is still written.
+
+mod reader;
+mod writer;
+
+pub(crate) use reader::{LogEnd, LogReader, header_error};
+pub(crate) use writer::{LogWriter, NextExtent};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Reading a log, also while it is being written.
+
+use crate::env::{Env, File};
+use crate::error::{Error, IoContext, Result};
+use crate::format::frame::{self, FRAME_HEADER, Next, Published};
+use crate::format::header::HeaderError;
+use crate::format::log::{FRAMES_AT, LogHeader, PUBLISHED_AT};
+use crate::format::{Decoded, header};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How often a live log is read anew when it changes under the reader. Each time the reader has a newer word, so more
+/// than a few are needed only when the bytes are damaged.
+const MAX_TRIES: usize = 64;
+
+/// How the reading of a log ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LogEnd {
+    /// Everything published was read.
+    Complete,
+    /// From `offset` on the bytes are not what was written: lost with the power, or damaged.
+    Damaged { offset: u64, reason: String },
+}
+
+/// Reads the frames of one log in order, from where it stopped the last time.
+#[derive(Debug)]
+pub(crate) struct LogReader {
+    path: PathBuf,
+    file: Arc<dyn File>,
+    header: LogHeader,
+    /// Where the next frame begins, and how much of the open frame's payload was delivered already.
+    at: u64,
+    delivered: usize,
+    /// Where the frame before that begins.
+    last: Option<u64>,
+}
+
+/// Receives the payload of a frame from byte `from` on; `from` is not 0 when the earlier bytes of the same frame came
+/// in an earlier call.
+pub(crate) type Visit<'a> = dyn FnMut(&[u8], usize) -> Decoded<()> + 'a;
+
+impl LogReader {
+    /// Opens the log and checks its first page. `None` for a log that was never synced and lost its first page with
+    /// the power: nothing of it can have been durable.
+    pub(crate) fn open(env: &Env, path: &Path) -> Result<Option<Self>> {
+        Self::from_file(env.fs.open(path).at(path, "open")?, path)
+    }
+
+    pub(crate) fn from_file(file: Arc<dyn File>, path: &Path) -> Result<Option<Self>> {
+        let mut page = [0u8; PUBLISHED_AT as usize];
+        let read = file.read_at(&mut page, 0).at(path, "read")?;
+        // The page was written before the log had its name, in one sector: it is wholly there or not at all.
+        if page.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        let header = LogHeader::decode(page.get(..read).unwrap_or_default());
+        let header = header.map_err(|error| header_error(path, error))?;
+        Ok(Some(Self { path: path.to_path_buf(), file, header, at: FRAMES_AT, delivered: 0, last: None }))
+    }
+
+    pub(crate) fn header(&self) -> &LogHeader {
+        &self.header
+    }
+
+    /// Where the next frame begins.
+    pub(crate) fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Whether a writer holds the log.
+    pub(crate) fn is_live(&self) -> Result<bool> {
+        self.file.is_locked().at(&self.path, "probe the lock of")
+    }
+
+    fn published(&self) -> Result<Published> {
+        let mut word = [0u8; 8];
+        let read = self.file.read_at(&mut word, PUBLISHED_AT).at(&self.path, "read")?;
+        if read < word.len() {
+            return Err(Error::corrupt(&self.path, PUBLISHED_AT, "the log is shorter than its first page"));
+        }
+        Ok(Published::from_word(u64::from_le_bytes(word)))
+    }
+
+    /// Delivers everything published since the last call. For a log that somebody writes to: what looks wrong may
+    /// have changed while it was read, so it is read again before it is believed to be wrong.
+    pub(crate) fn read_live(&mut self, visit: &mut Visit<'_>) -> Result<LogEnd> {
+        let mut end = LogEnd::Complete;
+        for _ in 0..MAX_TRIES {
+            let published = self.published()?;
+            let upto = u64::from(published.end) + FRAME_HEADER as u64;
+            end = match self.pass(published, upto, visit)? {
+                Pass::End | Pass::Behind => return Ok(LogEnd::Complete),
+                Pass::Bad { offset, reason } => LogEnd::Damaged { offset, reason: reason.to_owned() },
+            };
+            std::thread::yield_now();
+        }
+        Ok(end)
+    }
+
+    /// Delivers everything that can be believed of a log without a writer.
+    ///
+    /// Closed frames count even beyond the published word, which may be older than they are after a power loss. The
+    /// first frame that fails ends the log: what follows was never synced, or is damaged.
+    pub(crate) fn read_dead(&mut self, visit: &mut Visit<'_>) -> Result<LogEnd> {
+        let published = self.published()?;
+        // Offsets in a log have 32 bits; a longer file was made so by somebody else.
+        let len = self.file.len().at(&self.path, "measure")?.min(u64::from(u32::MAX));
+        match self.pass(published, len, visit)? {
+            Pass::End => Ok(LogEnd::Complete),
+            Pass::Bad { offset, reason } => Ok(LogEnd::Damaged { offset, reason: reason.to_owned() }),
+            Pass::Behind => match self.last {
+                Some(at) if self.word_lies_in_frame(published, at)? => Ok(LogEnd::Complete),
+                _ => {
+                    let reason = "the published word ends before the frames do".to_owned();
+                    Ok(LogEnd::Damaged { offset: self.at, reason })
+                }
+            },
+        }
+    }
+
+    /// Whether the word points into the last closed frame, which begins at `at`: a kill can come between closing a frame
+    /// and publishing its end.
+    fn word_lies_in_frame(&self, published: Published, at: u64) -> Result<bool> {
+        let mut bytes = vec![0; usize::try_from(self.at.saturating_sub(at)).unwrap_or(0)];
+        let read = self.file.read_at(&mut bytes, at).at(&self.path, "read")?;
+        let payload = bytes.get(FRAME_HEADER..read).unwrap_or_default();
+        Ok(frame::word_lies_in(published, at, payload, self.header.file_id))
+    }
+
+    /// Goes over the frames between the current position and `upto`.
+    fn pass(&mut self, published: Published, upto: u64, visit: &mut Visit<'_>) -> Result<Pass> {
+        let base = self.at;
+        // A damaged word can promise 4 GiB: what is read is bounded by what is there.
+        let upto = upto.min(self.file.len().at(&self.path, "measure")?);
+        let mut bytes = vec![0; usize::try_from(upto.saturating_sub(base)).unwrap_or(0)];
+        let read = self.file.read_at(&mut bytes, base).at(&self.path, "read")?;
+        bytes.truncate(read);
+        loop {
+            let offset = self.at;
+            let (payload, next) = match frame::next(&bytes, base, self.at, published, self.header.file_id) {
+                Next::Frame { payload, next } => (payload, Some(next)),
+                Next::Open { payload } => (payload, None),
+                Next::Pad { next } => {
+                    (self.at, self.last) = (next, Some(offset));
+                    continue;
+                }
+                Next::End => return Ok(Pass::End),
+                Next::Behind => return Ok(Pass::Behind),
+                Next::Bad(reason) => return Ok(Pass::Bad { offset, reason }),
+            };
+            if payload.len() > self.delivered {
+                let seen = visit(payload, self.delivered);
+                seen.map_err(|error| Error::corrupt(&self.path, offset, error.to_string()))?;
+            }
+            match next {
+                Some(next) => (self.at, self.delivered, self.last) = (next, 0, Some(offset)),
+                None => {
+                    self.delivered = payload.len();
+                    return Ok(Pass::End);
+                }
+            }
+        }
+    }
+}
+
+enum Pass {
+    End,
+    Behind,
+    Bad { offset: u64, reason: &'static str },
+}
+
+/// The public error for a header that was not accepted.
+pub(crate) fn header_error(path: &Path, error: HeaderError) -> Error {
+    match error {
+        header::HeaderError::Damaged(error) => Error::corrupt(path, error.offset as u64, error.to_string()),
+        header::HeaderError::Unsupported { found, supported } => {
+            Error::UnsupportedFormat { path: path.to_path_buf(), found, supported }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! How a store is opened: durability, intervals, sizes.
+
+use crate::env::Env;
+use crate::error::Result;
+use crate::store::Store;
+use std::path::Path;
+use std::time::Duration;
+
+/// What a log call has reached when it returns.
+///
+/// ```no_run
+/// use trackway::{Durability, StoreOptions};
+///
+/// let store = StoreOptions::new().durability(Durability::Medium).open("ledger")?;
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// The points are in the file's pages: they survive the death of the process by any signal. A power loss loses at
+    /// most the last [`sync_interval`](StoreOptions::sync_interval).
+    #[default]
+    Process,
+    /// The points are on the medium. Calls of several threads share one sync (group commit).
+    Medium,
+}
+
+/// Whether logs are written through a shared mapping.
+///
+/// ```no_run
+/// use trackway::{AppendMode, StoreOptions};
+///
+/// let store = StoreOptions::new().append_mode(AppendMode::Calls).open("/mnt/strange/runs")?;
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AppendMode {
+    /// Mapped where the file system is known to allow it, else by calls.
+    #[default]
+    Auto,
+    /// Always by calls (`pwrite`): one or two a log call, the same guarantee.
+    Calls,
+}
+
+/// How hard compaction looks for a small form.
+///
+/// ```no_run
+/// use trackway::{Compression, StoreOptions};
+///
+/// let store = StoreOptions::new().compression(Compression::Archive).open("runs")?;
+/// store.compact(&mut |progress| eprintln!("{} of {}", progress.done, progress.total))?;
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// The working point: within a few per cent of the smallest form that is known, at a fraction of its cost.
+    #[default]
+    Normal,
+    /// For data that is kept and seldom read: slower to write, a little smaller.
+    Archive,
+}
+
+/// Options of a store; the defaults suit a training loop.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// let store = trackway::StoreOptions::new().sync_interval(Duration::from_millis(200)).open("runs")?;
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    pub(crate) read_only: bool,
+    pub(crate) create: bool,
+    pub(crate) background: bool,
+    pub(crate) durability: Durability,
+    pub(crate) append_mode: AppendMode,
+    pub(crate) sync_interval: Duration,
+    pub(crate) log_bytes: u64,
+    pub(crate) chunk_rows: usize,
+    pub(crate) compression: Compression,
+    pub(crate) deleted_retention: Duration,
+    pub(crate) env: Option<Env>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StoreOptions {
+    /// The defaults: read and write, created when missing, sync every second.
+    pub fn new() -> Self {
+        Self {
+            read_only: false,
+            create: true,
+            background: true,
+            durability: Durability::Process,
+            append_mode: AppendMode::Auto,
+            sync_interval: Duration::from_secs(1),
+            log_bytes: 16 << 20,
+            chunk_rows: 4096,
+            compression: Compression::Normal,
+            deleted_retention: Duration::from_secs(30 * 24 * 3600),
+            env: None,
+        }
+    }
+
+    /// Opens for reading only: no file is created or changed, no thread is started. Default: false.
+    pub const fn read_only(mut self, yes: bool) -> Self {
+        self.read_only = yes;
+        self
+    }
+
+    /// Whether a missing store is created; otherwise it is an error. Default: true (never when read-only).
+    pub const fn create(mut self, yes: bool) -> Self {
+        self.create = yes;
+        self
+    }
+
+    /// Whether a background thread syncs, seals and compacts. Without it the caller does, with
+    /// [`Store::maintain`]. Default: true.
+    pub const fn background(mut self, yes: bool) -> Self {
+        self.background = yes;
+        self
+    }
+
+    /// What a log call has reached when it returns. Default: [`Durability::Process`].
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How logs are written. Default: [`AppendMode::Auto`].
+    pub const fn append_mode(mut self, mode: AppendMode) -> Self {
+        self.append_mode = mode;
+        self
+    }
+
+    /// The longest time for which an acknowledged point may exist only in the machine's memory. Default: 1 s.
+    pub const fn sync_interval(mut self, interval: Duration) -> Self {
+        self.sync_interval = interval;
+        self
+    }
+
+    /// Size in bytes at which a log is sealed and a new one begun; from 64 KiB to 1 GiB. Default: 16 MiB.
+    pub fn log_bytes(mut self, bytes: u64) -> Self {
+        self.log_bytes = bytes.clamp(64 << 10, 1 << 30);
+        self
+    }
+
+    /// Points in a full chunk; from 64 to 65,536. Default: 4,096.
+    pub fn chunk_rows(mut self, rows: usize) -> Self {
+        self.chunk_rows = rows.clamp(64, 1 << 16);
+        self
+    }
+
+    /// How hard compaction compresses. Default: [`Compression::Normal`].
+    pub const fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// How long a deleted run can be restored before compaction removes its files. Default: 30 days.
+    pub const fn deleted_retention(mut self, retention: Duration) -> Self {
+        self.deleted_retention = retention;
+        self
+    }
+
+    /// Opens the store at `path` with these options.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
+        Store::open_with(path.as_ref(), self)
+    }
+}

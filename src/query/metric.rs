@@ -1,0 +1,307 @@
+//! Points of one metric: a range of steps or of time, in the wanted order.
+
+use crate::error::{Error, Result};
+use crate::store::{Piece, Snapshot};
+use crate::types::{Columns, Point};
+use std::ops::{Bound, RangeBounds};
+
+/// In which order points come, and which of several with the same step.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+/// use trackway::Order;
+///
+/// for step in [1, 2, 1] {
+///     run.log_metric("loss", step, step as f64)?;
+/// }
+/// let snapshot = store.snapshot(run.id())?;
+/// let count = |order| snapshot.metric("loss")?.order(order).read().map(|points| points.len());
+/// assert_eq!((count(Order::ByStep)?, count(Order::LastPerStep)?), (3, 2));
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// All points as they were written. Of several writers, the points of the one that began its log first come
+    /// first. Nothing is left out.
+    #[default]
+    AsWritten,
+    /// All points by step; those of one step as they were written.
+    ByStep,
+    /// One point a step, the one written last: what a resumed run means after it went back.
+    LastPerStep,
+}
+
+/// A question about the points of one metric; [`Snapshot::metric`] begins it.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+/// # for step in [1, 2, 3, 2] { run.log_metric_at("loss", step, 0, step as f64)?; }
+/// use trackway::Order;
+/// let snapshot = store.snapshot(run.id())?;
+/// let columns = snapshot.metric("loss")?.steps(2..).order(Order::LastPerStep).read()?;
+/// assert_eq!(columns.steps(), [2, 3]);
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MetricQuery<'a> {
+    snapshot: &'a Snapshot,
+    key: &'a str,
+    steps: Span,
+    timestamps: Span,
+    order: Order,
+    skip_damaged: bool,
+}
+
+/// Integers from `first` to `last`, both included; empty when `first > last`.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: i64,
+    last: i64,
+}
+
+impl Span {
+    const ALL: Self = Self { first: i64::MIN, last: i64::MAX };
+    const NONE: Self = Self { first: i64::MAX, last: i64::MIN };
+
+    fn of(range: &impl RangeBounds<i64>) -> Self {
+        let first = match range.start_bound() {
+            Bound::Included(first) => Some(*first),
+            Bound::Excluded(before) => before.checked_add(1),
+            Bound::Unbounded => Some(i64::MIN),
+        };
+        let last = match range.end_bound() {
+            Bound::Included(last) => Some(*last),
+            Bound::Excluded(after) => after.checked_sub(1),
+            Bound::Unbounded => Some(i64::MAX),
+        };
+        first.zip(last).map_or(Self::NONE, |(first, last)| Self { first, last })
+    }
+
+    fn holds(self, value: i64) -> bool {
+        self.first <= value && value <= self.last
+    }
+
+    fn covers(self, (min, max): (i64, i64)) -> bool {
+        self.first <= min && max <= self.last
+    }
+
+    fn meets(self, (min, max): (i64, i64)) -> bool {
+        self.first <= max && min <= self.last && self.first <= self.last
+    }
+}
+
+impl<'a> MetricQuery<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, key: &'a str) -> Self {
+        let (steps, timestamps) = (Span::ALL, Span::ALL);
+        Self { snapshot, key, steps, timestamps, order: Order::AsWritten, skip_damaged: false }
+    }
+
+    /// Only points whose step lies in `range`.
+    pub fn steps(mut self, range: impl RangeBounds<i64>) -> Self {
+        self.steps = Span::of(&range);
+        self
+    }
+
+    /// Only points whose timestamp, in milliseconds since the Unix epoch, lies in `range`.
+    pub fn timestamps(mut self, range: impl RangeBounds<i64>) -> Self {
+        self.timestamps = Span::of(&range);
+        self
+    }
+
+    /// The order, and what becomes of repeated steps.
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Whether damaged pieces are left out instead of being an error. Default: false.
+    pub fn skip_damaged(mut self, yes: bool) -> Self {
+        self.skip_damaged = yes;
+        self
+    }
+
+    /// All points of the answer by column.
+    ///
+    /// # Errors
+    /// As [`Self::read_into`].
+    pub fn read(&self) -> Result<Columns> {
+        let mut columns = Columns::default();
+        self.read_into(&mut columns)?;
+        Ok(columns)
+    }
+
+    /// Replaces the content of `columns` by the answer. Cost: decoding the chunks that overlap the ranges, and a sort
+    /// when an order is wanted in which the points do not lie already.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when damage is in the way; `columns` is empty then.
+    pub fn read_into(&self, columns: &mut Columns) -> Result<()> {
+        columns.clear();
+        let read = self.pieces().and_then(|pieces| pieces.iter().try_for_each(|piece| self.append(piece, columns)));
+        if read.is_err() {
+            columns.clear();
+            return read;
+        }
+        arrange(columns, self.order);
+        Ok(())
+    }
+
+    /// The points of the answer one by one. As written, one chunk is in memory at a time; other orders need all.
+    pub fn points(&self) -> impl Iterator<Item = Result<Point>> + use<'_, 'a> {
+        let (mut batches, mut failed) = (self.batches(), None);
+        let mut current = Columns::default().iter().collect::<Vec<_>>().into_iter();
+        std::iter::from_fn(move || {
+            loop {
+                if let Some(point) = current.next() {
+                    return Some(Ok(point));
+                }
+                if failed.is_some() {
+                    return None;
+                }
+                match batches.next()? {
+                    Ok(columns) => current = columns.iter().collect::<Vec<_>>().into_iter(),
+                    Err(error) => {
+                        failed = Some(());
+                        return Some(Err(error));
+                    }
+                }
+            }
+        })
+    }
+
+    /// The answer in pieces of at most a chunk (as written) or in one (other orders).
+    fn batches(&self) -> impl Iterator<Item = Result<Columns>> + use<'_, 'a> {
+        let whole = (self.order != Order::AsWritten).then(|| self.read());
+        let (pieces, error) = match (&whole, self.pieces()) {
+            (Some(_), _) => (Vec::new(), None),
+            (None, Ok(pieces)) => (pieces, None),
+            (None, Err(error)) => (Vec::new(), Some(Err(error))),
+        };
+        let chunks = pieces.into_iter().map(|piece| {
+            let mut columns = Columns::default();
+            self.append(&piece, &mut columns).map(|()| columns)
+        });
+        whole.into_iter().chain(error).chain(chunks)
+    }
+
+    /// The pieces that can have a point of the answer.
+    fn pieces(&self) -> Result<Vec<Piece>> {
+        if let (Some(error), false) = (self.snapshot.unread_file(), self.skip_damaged) {
+            return Err(error);
+        }
+        let mut pieces = self.snapshot.pieces(self.key, self.skip_damaged)?;
+        pieces.retain(|piece| {
+            piece.ranges.is_none_or(|(steps, timestamps)| self.steps.meets(steps) && self.timestamps.meets(timestamps))
+        });
+        Ok(pieces)
+    }
+
+    /// Appends the points of one piece that lie in the ranges.
+    fn append(&self, piece: &Piece, columns: &mut Columns) -> Result<()> {
+        let start = columns.len();
+        match piece.read_into(columns) {
+            Err(Error::Corrupt { .. }) if self.skip_damaged => return Ok(()),
+            read => read?,
+        }
+        let whole = match piece.ranges {
+            Some((steps, timestamps)) => self.steps.covers(steps) && self.timestamps.covers(timestamps),
+            None => self.steps.covers((i64::MIN, i64::MAX)) && self.timestamps.covers((i64::MIN, i64::MAX)),
+        };
+        if !whole {
+            retain_from(columns, start, |point| self.steps.holds(point.step) && self.timestamps.holds(point.timestamp));
+        }
+        Ok(())
+    }
+}
+
+/// Keeps of the points from `start` on those that `keep` wants, in order.
+fn retain_from(columns: &mut Columns, start: usize, keep: impl Fn(Point) -> bool) {
+    let mut kept = start;
+    for at in start..columns.len() {
+        let Some(point) = columns.get(at) else { break };
+        if keep(point) {
+            put(columns, kept, point);
+            kept += 1;
+        }
+    }
+    truncate(columns, kept);
+}
+
+fn put(columns: &mut Columns, at: usize, point: Point) {
+    if let (Some(step), Some(timestamp), Some(value)) =
+        (columns.steps.get_mut(at), columns.timestamps.get_mut(at), columns.values.get_mut(at))
+    {
+        (*step, *timestamp, *value) = (point.step, point.timestamp, point.value);
+    }
+}
+
+fn truncate(columns: &mut Columns, len: usize) {
+    columns.steps.truncate(len);
+    columns.timestamps.truncate(len);
+    columns.values.truncate(len);
+}
+
+/// Brings points that are as written into `order`.
+fn arrange(columns: &mut Columns, order: Order) {
+    if order == Order::AsWritten {
+        return;
+    }
+    if !columns.steps.is_sorted() {
+        let mut points: Vec<Point> = columns.iter().collect();
+        // Stable: points of one step stay as written.
+        points.sort_by_key(|point| point.step);
+        columns.clear();
+        points.into_iter().for_each(|point| columns.push(point));
+    }
+    if order == Order::LastPerStep {
+        let mut kept = 0;
+        for at in 0..columns.len() {
+            let Some(point) = columns.get(at) else { break };
+            let same = kept > 0 && columns.steps.get(kept - 1) == Some(&point.step);
+            kept = if same { kept } else { kept + 1 };
+            put(columns, kept - 1, point);
+        }
+        truncate(columns, kept);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn arranged_points_are_those_of_a_naive_sort(steps in prop::collection::vec(-4i64..4, 0..40)) {
+            let written: Vec<Point> =
+                steps.iter().enumerate().map(|(at, step)| Point::new(*step, at as i64, at as f64)).collect();
+            let mut by_step = written.clone();
+            by_step.sort_by_key(|point| (point.step, point.timestamp));
+            let last: BTreeMap<i64, Point> = written.iter().map(|point| (point.step, *point)).collect();
+            for (order, expected) in [
+                (Order::AsWritten, written.clone()),
+                (Order::ByStep, by_step),
+                (Order::LastPerStep, last.into_values().collect()),
+            ] {
+                let mut columns: Columns = written.iter().copied().collect();
+                arrange(&mut columns, order);
+                prop_assert_eq!(columns.iter().collect::<Vec<_>>(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn spans_at_the_ends_of_the_numbers() {
+        assert!(Span::of(&..).holds(i64::MIN) && Span::of(&..).holds(i64::MAX));
+        assert!(!Span::of(&(Bound::Excluded(i64::MAX), Bound::Unbounded)).holds(i64::MAX));
+        assert!(!Span::of(&(..i64::MIN)).holds(i64::MIN));
+        assert!(!Span::of(&(5..5)).meets((0, 10)));
+        assert!(Span::of(&(5..=5)).holds(5) && !Span::of(&(5..=5)).holds(6));
+    }
+}

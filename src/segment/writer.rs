@@ -1,0 +1,186 @@
+//! Writes one segment, front to back: groups, footer, trailer; then makes it durable, then gives it its name.
+
+use crate::codec::{self, CodecId, Effort};
+use crate::env::{Env, File};
+use crate::error::{IoContext, Result};
+use crate::format::header::{FileType, HEADER_LEN, Header};
+use crate::format::index::{AxisChunk, AxisColumn, ColumnRef, GroupIndex, ValueChunk};
+use crate::format::segment::{Footer, GroupRef, SeriesRef, Trailer, encode_section};
+use crate::format::wire;
+use crate::types::{FileId, LogId, RunId, Stats};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes are handed to the system in pieces of this length.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What a finished segment is about, before it has a name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    /// The logs whose content it holds, in the order in which it lies here; the first is the smallest.
+    pub(crate) logs: Vec<LogId>,
+    /// Records about the run.
+    pub(crate) meta: Vec<u8>,
+}
+
+/// A segment in the making. Dropped before [`Self::finish`], it leaves a temporary file that is removed at once.
+#[derive(Debug)]
+pub(crate) struct SegmentWriter {
+    env: Env,
+    path: PathBuf,
+    temporary: PathBuf,
+    file: Arc<dyn File>,
+    file_id: FileId,
+    effort: Effort,
+    buffer: Vec<u8>,
+    /// File offset of the first byte of `buffer`.
+    buffer_at: u64,
+    group: GroupIndex,
+    group_at: u64,
+    groups: Vec<GroupRef>,
+    series: Vec<SeriesRef>,
+    /// The metric whose values are being pushed, and its statistics so far.
+    current: Option<(String, Stats)>,
+    named: bool,
+}
+
+impl SegmentWriter {
+    /// Begins the segment that will be `path`.
+    pub(crate) fn create(env: &Env, path: &Path, run_id: RunId, effort: Effort) -> Result<Self> {
+        let temporary = path.with_extension("seg-new");
+        let file = env.fs.create_new(&temporary).at(&temporary, "create")?;
+        let file_id = FileId(env.clock.random_id());
+        let header = Header::new(FileType::Segment, file_id, *run_id.as_bytes());
+        Ok(Self {
+            env: env.clone(),
+            path: path.to_path_buf(),
+            temporary,
+            file,
+            file_id,
+            effort,
+            buffer: header.encode().to_vec(),
+            buffer_at: 0,
+            group: GroupIndex::default(),
+            group_at: HEADER_LEN as u64,
+            groups: Vec::new(),
+            series: Vec::new(),
+            current: None,
+            named: false,
+        })
+    }
+
+    fn at(&self) -> u64 {
+        self.buffer_at + self.buffer.len() as u64
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        self.file.write_at(&self.buffer, self.buffer_at).at(&self.temporary, "write")?;
+        self.buffer_at = self.at();
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Adds a column whose bytes `encode` appends.
+    fn column(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> CodecId) -> Result<ColumnRef> {
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.spill()?;
+        }
+        let (offset, start) = (self.at(), self.buffer.len());
+        let codec = encode(&mut self.buffer);
+        let bytes = self.buffer.get(start..).unwrap_or_default();
+        let crc = wire::crc(wire::crc_seed(&self.file_id.0, offset), bytes);
+        Ok(ColumnRef { offset, len: bytes.len() as u32, crc, codec })
+    }
+
+    /// Adds the next chunk of the current group's axis. All of the axis comes before the first values.
+    pub(crate) fn push_axis(&mut self, steps: &[i64], timestamps: &[i64]) -> Result<()> {
+        let steps_column = self.axis_column(steps)?;
+        let timestamps_column = self.axis_column(timestamps)?;
+        let rows = steps.len() as u32;
+        self.group.axis.push(AxisChunk { rows, steps: steps_column, timestamps: timestamps_column });
+        Ok(())
+    }
+
+    fn axis_column(&mut self, values: &[i64]) -> Result<AxisColumn> {
+        let effort = self.effort;
+        let column = self.column(|out| codec::encode_ints(values, effort, out))?;
+        Ok(AxisColumn {
+            column,
+            min: values.iter().copied().min().unwrap_or(0),
+            max: values.iter().copied().max().unwrap_or(0),
+            sorted: values.is_sorted(),
+        })
+    }
+
+    /// Begins the values of a metric of the current group.
+    pub(crate) fn begin_series(&mut self, metric: &str) {
+        self.end_series();
+        self.current = Some((metric.to_owned(), Stats::default()));
+        self.group.series.push(Vec::new());
+    }
+
+    /// Adds the values of the next chunk of the current metric, with their statistics.
+    pub(crate) fn push_values(&mut self, values: &[f64], stats: &Stats) -> Result<()> {
+        let effort = self.effort;
+        let column = self.column(|out| codec::encode_floats(values, effort, out))?;
+        if let Some((_, total)) = &mut self.current {
+            total.merge(stats);
+        }
+        if let Some(chunks) = self.group.series.last_mut() {
+            chunks.push(ValueChunk { column, stats: *stats });
+        }
+        Ok(())
+    }
+
+    fn end_series(&mut self) {
+        if let Some((metric, stats)) = self.current.take() {
+            let position = self.group.series.len() as u32 - 1;
+            self.series.push(SeriesRef { metric, group: self.groups.len() as u32, position, stats });
+        }
+    }
+
+    /// Ends the current group: writes its index. `log_rows`: how many rows come from each log, in the order in which
+    /// [`Self::finish`] will name them.
+    pub(crate) fn end_group(&mut self, log_rows: Vec<u64>) -> Result<()> {
+        self.end_series();
+        let group = std::mem::take(&mut self.group);
+        let index_at = self.at();
+        let section = encode_section(self.file_id, index_at, &group.encode());
+        self.buffer.extend_from_slice(&section);
+        let index_len = section.len() as u32;
+        self.groups.push(GroupRef { columns_at: self.group_at, index_at, index_len, log_rows });
+        self.group_at = self.at();
+        Ok(())
+    }
+
+    /// Writes footer and trailer, makes the file durable, names it, and makes the name durable.
+    pub(crate) fn finish(mut self, written: Written) -> Result<PathBuf> {
+        let footer_offset = self.at();
+        let mut series = std::mem::take(&mut self.series);
+        series.sort_by(|a, b| a.metric.cmp(&b.metric));
+        let level = self.effort as u8;
+        let footer =
+            Footer { level, logs: written.logs, meta: written.meta, groups: std::mem::take(&mut self.groups), series };
+        let section = encode_section(self.file_id, footer_offset, &footer.encode());
+        self.buffer.extend_from_slice(&section);
+        let trailer = Trailer { footer_offset, footer_len: section.len() as u32 };
+        self.buffer.extend_from_slice(&trailer.encode(self.file_id));
+        self.spill()?;
+        self.file.sync().at(&self.temporary, "sync")?;
+        self.env.fs.rename(&self.temporary, &self.path).at(&self.path, "name")?;
+        self.named = true;
+        if let Some(dir) = self.path.parent() {
+            self.env.fs.sync_dir(dir).at(dir, "sync")?;
+        }
+        Ok(self.path.clone())
+    }
+}
+
+impl Drop for SegmentWriter {
+    fn drop(&mut self) {
+        if !self.named {
+            // An unfinished segment has no reader; if even this fails, opening the store sweeps it up.
+            let _ = self.env.fs.remove_file(&self.temporary);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Changes of runs from outside their writers: after the fact, or by another process.
+
+use super::run_view::RunView;
+use super::{Shared, Store};
+use crate::error::{Error, IoContext, Result};
+use crate::format::record::{Change, Meta};
+use crate::types::{RunId, RunName, TagKey, check_value};
+
+impl Shared {
+    /// Makes durable changes to a run, live or ended. `decide` sees the run as all its files say it is.
+    fn edit_run(&self, id: RunId, decide: impl FnOnce(&RunView) -> Result<Option<Change>>) -> Result<()> {
+        self.check_writable()?;
+        let _run_lock = self.lock_run(id)?;
+        let entry = self.entry(id)?;
+        let view = RunView::read(self, entry.experiment_id, id)?;
+        let Some(change) = decide(&view)? else { return Ok(()) };
+        self.unsettle(id, entry.experiment_id)?;
+        // The change will be durable, and says what the run was: what the run's ended writers logged must not be less so.
+        for (_, path) in &view.files.logs {
+            match self.env.fs.open_write(path).and_then(|file| file.sync()) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(path, "sync"),
+                _ => {}
+            }
+        }
+        let record = Meta { at_us: self.time_after(view.state.latest_us()), change };
+        self.write_meta(&view, &[record])?;
+        // The change is durable. Settling also a live run: what its writer appends later is in its log, and is asked.
+        if let Err(error) = self.settle(entry.experiment_id, id) {
+            self.note_once(&self.paths.run(entry.experiment_id, id), &error);
+        }
+        Ok(())
+    }
+}
+
+fn check_active(view: &RunView) -> Result<()> {
+    if view.state.deleted_at().is_some() {
+        let name = view.id.to_string();
+        return Err(Error::InvalidState { what: "run", name, state: "is deleted; restore it first" });
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Names a run, before, while or after it runs.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::InvalidState`] when it is deleted, a name that breaks a rule of [`RunName`], a
+    /// read-only store, system errors.
+    pub fn set_run_name(&self, id: RunId, name: &str) -> Result<()> {
+        RunName::check(name)?;
+        self.shared.edit_run(id, |view| check_active(view).map(|()| Some(Change::Name(name.to_owned()))))
+    }
+
+    /// Sets a tag of a run.
+    ///
+    /// # Errors
+    /// As [`Self::set_run_name`].
+    pub fn set_run_tag(&self, id: RunId, key: &str, value: &str) -> Result<()> {
+        TagKey::check(key)?;
+        check_value("tag value in bytes", value)?;
+        let change = Change::Tag { key: key.to_owned(), value: value.to_owned() };
+        self.shared.edit_run(id, |view| check_active(view).map(|()| Some(change)))
+    }
+
+    /// Deletes a tag of a run.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] also when there is no such tag; otherwise as [`Self::set_run_name`].
+    pub fn delete_run_tag(&self, id: RunId, key: &str) -> Result<()> {
+        self.shared.edit_run(id, |view| {
+            check_active(view)?;
+            if !view.state.has_tag(key) {
+                return Err(Error::not_found("tag", key));
+            }
+            Ok(Some(Change::TagDeleted { key: key.to_owned() }))
+        })
+    }
+
+    /// Deletes a run: it is hidden, and compaction removes its files after the retention
+    /// ([`StoreOptions::deleted_retention`](crate::StoreOptions::deleted_retention)). Deleting it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], a read-only store, system errors.
+    pub fn delete_run(&self, id: RunId) -> Result<()> {
+        self.set_deleted(id, true)
+    }
+
+    /// Restores a deleted run. Restoring one that is not deleted changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] (also when the retention has passed), a read-only store, system errors.
+    pub fn restore_run(&self, id: RunId) -> Result<()> {
+        self.set_deleted(id, false)
+    }
+
+    fn set_deleted(&self, id: RunId, deleted: bool) -> Result<()> {
+        let at = self.shared.now_ms();
+        self.shared.edit_run(id, |view| {
+            let changes = view.state.deleted_at().is_some() != deleted;
+            Ok(changes.then_some(Change::Lifecycle { deleted, at }))
+        })
+    }
+}

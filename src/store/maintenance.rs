@@ -1,0 +1,332 @@
+//! The background work as functions: the thread and the tests call the same ones.
+
+use super::run_view::{PointSource, RunView};
+use super::{Shared, Store, lock};
+use crate::codec::Effort;
+use crate::compact::{Source, merge, plan};
+use crate::error::{Error, IoContext, Result};
+use crate::format::catalog::{EntryState, RunEntry};
+use crate::options::Compression;
+use crate::segment::{SegmentReader, SegmentWriter, Written};
+use crate::store::paths::{RunEntryName, parse_run_entry, segment_name};
+use crate::types::{ExperimentId, LogId, RunId};
+use std::sync::Arc;
+
+/// How far long work has come.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// store.verify(&mut |progress| assert!(progress.done <= progress.total))?;
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Runs or files done.
+    pub done: u64,
+    /// Runs or files in all.
+    pub total: u64,
+}
+
+/// What a compaction did.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// let report = store.compact(&mut |_| {})?;
+/// assert_eq!(report.removed_runs, 0);
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CompactionReport {
+    /// Runs that were rewritten.
+    pub runs: u64,
+    /// Bytes of their segments before.
+    pub bytes_before: u64,
+    /// Bytes of their segments after.
+    pub bytes_after: u64,
+    /// Deleted runs whose retention had passed and whose files were removed.
+    pub removed_runs: u64,
+}
+
+/// Prepares extents ahead of need and syncs what is due (everything when `now`). An error of one writer does not keep
+/// the others waiting. Returns whether there was anything to do.
+pub(super) fn keep_up(shared: &Arc<Shared>, now: bool) -> Result<bool> {
+    let (mut worked, mut failed) = (false, Ok(()));
+    let writers = writers(shared);
+    for writer in &writers {
+        match writer.prepare_next() {
+            Ok(prepared) => worked |= prepared,
+            Err(error) => failed = failed.and(Err(error)),
+        }
+    }
+    let (now_us, interval) = (shared.env.clock.monotonic_us(), shared.options.sync_interval.as_micros() as u64);
+    for writer in &writers {
+        // Half an interval of slack: what would be late at the next look is due at this one.
+        if writer.sync_is_due(now_us, if now { 0 } else { interval / 2 }) {
+            failed = failed.and(writer.sync());
+            worked = true;
+        }
+    }
+    failed.map(|()| worked)
+}
+
+/// Seals full logs, settles and compacts runs that ended here. Returns whether there was anything to do.
+pub(super) fn tidy_up(shared: &Arc<Shared>) -> Result<bool> {
+    let _one_at_a_time = lock(&shared.maintenance);
+    let (settled, mut failed) = settle_ended(shared);
+    for (experiment, run) in &settled {
+        failed = failed.and(compact_run(shared, *experiment, *run).map(|_| ()));
+    }
+    failed.map(|()| !settled.is_empty())
+}
+
+/// Seals and settles what is waiting, without compaction.
+pub(super) fn seal_pending(shared: &Arc<Shared>) -> Result<()> {
+    if shared.options.read_only {
+        return Ok(());
+    }
+    let _one_at_a_time = lock(&shared.maintenance);
+    settle_ended(shared).1
+}
+
+/// The writers of this process that somebody still holds or that wait for sealing.
+fn writers(shared: &Shared) -> Vec<Arc<super::run_core::RunCore>> {
+    let mut known = lock(&shared.writers);
+    known.retain(|writer| writer.strong_count() > 0);
+    known.iter().filter_map(std::sync::Weak::upgrade).collect()
+}
+
+/// Seals the full logs of this process's writers and settles the runs that they have ended; returns those, and the
+/// first error. What failed is tried again in the next round, and keeps nothing else waiting.
+fn settle_ended(shared: &Arc<Shared>) -> (Vec<(ExperimentId, RunId)>, Result<()>) {
+    let mut failed = Ok(());
+    // In this order: a run that is to settle has handed over its logs before.
+    let mut ended = shared.take_to_settle();
+    let mut touched = Vec::new();
+    for (run, log) in std::mem::take(&mut *lock(&shared.retired)) {
+        match shared.seal_own(run, &log) {
+            Ok(()) => touched.push(run),
+            // Without a holder this log is found when its run is settled.
+            Err(error) => {
+                failed = failed.and(Err(error));
+                ended.push(run);
+            }
+        }
+    }
+    ended.sort_unstable();
+    ended.dedup();
+    for run in ended {
+        let settled = shared.entry(run).and_then(|entry| {
+            let _run_lock = shared.lock_run(run)?;
+            shared.settle(entry.experiment_id, run)
+        });
+        match settled {
+            Ok(true) => touched.push(run),
+            Ok(false) | Err(Error::NotFound { .. }) => {}
+            Err(error) => {
+                failed = failed.and(Err(error));
+                lock(&shared.to_settle).push(run);
+            }
+        }
+    }
+    touched.sort_unstable();
+    touched.dedup();
+    let place = |run: &RunId| shared.entry(*run).ok().map(|entry| (entry.experiment_id, *run));
+    (touched.iter().filter_map(place).collect(), failed)
+}
+
+fn sources(view: &RunView) -> Vec<Source> {
+    let source = |(first, source): &(LogId, PointSource)| match source {
+        PointSource::Log(_) => Source::Log(*first),
+        PointSource::Segment(segment) => Source::Segment {
+            first: *first,
+            last: segment.logs().iter().max().copied().unwrap_or(*first),
+            bytes: segment.len(),
+            level: segment.level(),
+        },
+    };
+    view.sources.iter().map(source).collect()
+}
+
+impl Shared {
+    /// How hard compaction of this store compresses.
+    fn effort(&self) -> Effort {
+        match self.options.compression {
+            Compression::Normal => Effort::Compact,
+            Compression::Archive => Effort::Archive,
+        }
+    }
+
+    /// Whether compaction at the normal level has nothing to do for a run that nobody writes to.
+    pub(super) fn is_tidy(&self, view: &RunView) -> bool {
+        plan(&sources(view), true, Effort::Compact as u8).is_none()
+    }
+}
+
+/// Merges what the plan says of one run. Returns the bytes before and after, `None` when nothing was to be done or
+/// another process compacts.
+fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Result<Option<(u64, u64)>> {
+    let effort = shared.effort();
+    let lease = shared.paths.compaction_lock();
+    let Some(_lease) = shared.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(None) };
+    let view = match RunView::read(shared, experiment, run) {
+        Err(Error::NotFound { .. }) => return Ok(None),
+        view => view?,
+    };
+    if !view.files.damage.is_empty() {
+        // What is whole stays as it is: a merge would hide which logs the damaged piece held.
+        return Ok(None);
+    }
+    let ended = view.live_logs == 0 && view.dead_logs.is_empty();
+    let Some(range) = plan(&sources(&view), ended, effort as u8) else { return Ok(None) };
+    let inputs: Vec<Arc<SegmentReader>> = view
+        .sources
+        .get(range)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|(_, source)| match source {
+            PointSource::Segment(segment) => Some(Arc::clone(segment)),
+            PointSource::Log(_) => None,
+        })
+        .collect();
+    let before = inputs.iter().map(|segment| segment.len()).sum();
+    let after = write_merged(shared, run, &inputs, effort)?;
+    shared.remove_files(inputs.iter().map(|input| input.path()))?;
+    if ended {
+        let _run_lock = shared.lock_run(run)?;
+        shared.settle(experiment, run)?;
+    }
+    Ok(Some((before, after)))
+}
+
+/// Writes the one segment that replaces `inputs`; returns its length.
+fn write_merged(shared: &Shared, run: RunId, inputs: &[Arc<SegmentReader>], effort: Effort) -> Result<u64> {
+    let mut state = crate::catalog::RunState::default();
+    let mut logs = Vec::new();
+    for input in inputs {
+        for record in super::run_view::decode_meta(input.path(), input.meta())? {
+            state.apply(&record);
+        }
+        logs.extend_from_slice(input.logs());
+    }
+    let first = inputs.first().and_then(|input| Some((input.path().parent()?, *input.logs().first()?)));
+    let Some((dir, first)) = first else { return Err(Error::invalid("merge", "its first segment names no log")) };
+    let path = dir.join(segment_name(first, shared.env.clock.random()));
+    let mut output = SegmentWriter::create(&shared.env, &path, run, effort)?;
+    merge(inputs, shared.options.chunk_rows, &mut output)?;
+    let path = output.finish(Written { logs, meta: state.encode() })?;
+    Ok(shared.env.fs.metadata(&path).at(&path, "look at")?.len)
+}
+
+impl Shared {
+    /// Removes from a tidy run what a power loss has brought back: names of logs and segments whose removal was not
+    /// yet durable.
+    fn remove_leftovers(&self, experiment: ExperimentId, run: RunId) -> Result<()> {
+        let dir = self.paths.run(experiment, run);
+        let entries = self.env.fs.read_dir(&dir).at(&dir, "list")?;
+        let kinds: Vec<RunEntryName> = entries.iter().map(|entry| parse_run_entry(&entry.name)).collect();
+        let segments = kinds.iter().filter(|kind| **kind == RunEntryName::Segment).count();
+        let unfinished = |kind: &RunEntryName| matches!(kind, RunEntryName::Log(_) | RunEntryName::Temporary);
+        if segments > 1 || kinds.iter().any(unfinished) {
+            let _run_lock = self.lock_run(run)?;
+            self.settle(experiment, run)?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes a deleted run whose retention has passed. Returns whether it did.
+fn drop_deleted(shared: &Shared, experiment_id: ExperimentId, run_id: RunId) -> Result<bool> {
+    let _run_lock = shared.lock_run(run_id)?;
+    let view = match RunView::read(shared, experiment_id, run_id) {
+        Err(Error::NotFound { .. }) => return Ok(false),
+        view => view?,
+    };
+    let retention = i64::try_from(shared.options.deleted_retention.as_millis()).unwrap_or(i64::MAX);
+    let due = view.state.deleted_at().is_some_and(|at| at.saturating_add(retention) <= shared.now_ms());
+    if !due || view.live_logs > 0 {
+        return Ok(false);
+    }
+    let entry = RunEntry { run_id, experiment_id, state: EntryState::Removed };
+    shared.with_journal(|journal| journal.append(entry, true))?;
+    let (dir, trash) = (shared.paths.run(experiment_id, run_id), shared.paths.trash());
+    shared.env.fs.create_dir_all(&trash).at(&trash, "create")?;
+    // Out of sight in one step, so that nobody finds half a run; then the bytes.
+    let gone = trash.join(format!("{run_id}-{:016x}", shared.env.clock.random()));
+    shared.env.fs.rename(&dir, &gone).at(&dir, "move to the trash")?;
+    // Durably out of sight before its files go one by one: a power loss must not bring back a part of the run.
+    shared.env.fs.sync_dir(&trash).at(&trash, "sync")?;
+    let runs = shared.paths.runs(experiment_id);
+    shared.env.fs.sync_dir(&runs).at(&runs, "sync")?;
+    match shared.env.fs.remove_dir_all(&gone) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at(&gone, "remove"),
+        _ => Ok(true),
+    }
+}
+
+/// Empties what earlier removals that were cut short have left.
+fn empty_trash(shared: &Shared) -> Result<()> {
+    let trash = shared.paths.trash();
+    let entries = match shared.env.fs.read_dir(&trash) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.at(&trash, "list")?,
+    };
+    for entry in entries {
+        let path = trash.join(entry.name);
+        match shared.env.fs.remove_dir_all(&path) {
+            // Another process empties it too.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(&path, "remove"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Makes every ended run one segment, removes deleted runs whose retention has passed, and rewrites the catalog.
+    /// `progress` is called after each run.
+    ///
+    /// Needs no pause of writers or readers. Memory is bounded by a few chunks and one run's index.
+    ///
+    /// # Errors
+    /// The first error met; what was done until then stays done. A read-only store.
+    pub fn compact(&self, progress: &mut dyn FnMut(Progress)) -> Result<CompactionReport> {
+        let shared = &self.shared;
+        shared.check_writable()?;
+        seal_pending(shared)?;
+        shared.match_folders()?;
+        shared.recover_runs()?;
+        empty_trash(shared)?;
+        let entries: Vec<RunEntry> = lock(&shared.journal).entries().values().cloned().collect();
+        let mut report = CompactionReport::default();
+        for (number, entry) in entries.iter().enumerate() {
+            progress(Progress { done: number as u64, total: entries.len() as u64 });
+            // Given back between runs: what ends meanwhile is sealed in between.
+            let _one_at_a_time = lock(&shared.maintenance);
+            match &entry.state {
+                EntryState::Removed => continue,
+                EntryState::Settled(summary) => {
+                    let run = shared.run_from_summary(entry, summary)?;
+                    if run.deleted_at.is_some() && drop_deleted(shared, entry.experiment_id, entry.run_id)? {
+                        report.removed_runs += 1;
+                        continue;
+                    }
+                    if summary.tidy && shared.options.compression == Compression::Normal {
+                        shared.remove_leftovers(entry.experiment_id, entry.run_id)?;
+                        continue;
+                    }
+                }
+                EntryState::Unsettled => {}
+            }
+            if let Some((before, after)) = compact_run(shared, entry.experiment_id, entry.run_id)? {
+                report.runs += 1;
+                report.bytes_before += before;
+                report.bytes_after += after;
+            }
+        }
+        shared.with_journal(crate::catalog::Journal::rewrite)?;
+        progress(Progress { done: entries.len() as u64, total: entries.len() as u64 });
+        Ok(report)
+    }
+}

@@ -1,0 +1,164 @@
+//! Opening: is it a store, of a version we know, and may we write; then the past is dealt with, then work begins.
+
+use super::paths::Paths;
+use super::worker::{Alarm, Worker};
+use super::{Open, Shared, Store};
+use crate::catalog::{Journal, write_new};
+use crate::env::{Env, FileKind};
+use crate::error::{Error, IoContext, Result};
+use crate::format::header::{FileType, Header, decode_body, encode_file};
+use crate::log::header_error;
+use crate::options::{AppendMode, StoreOptions};
+use crate::types::FileId;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+impl Store {
+    /// See [`Store::open`].
+    pub(crate) fn open_with(path: &Path, options: StoreOptions) -> Result<Self> {
+        let env = options.env.clone().unwrap_or_else(Env::real);
+        // The working directory may change while the store is open. An empty path is refused here.
+        let path = &std::path::absolute(path).at(path, "find")?;
+        let paths = Paths::new(path);
+        let exists = check_folder(&env, &paths)?;
+        if !exists && (options.read_only || !options.create) {
+            return Err(Error::not_found("store", path.display()));
+        }
+        if exists {
+            // Before anything is touched: a store of a newer format is left as it is.
+            check_store_file(&env, &paths)?;
+        }
+        if !options.read_only {
+            prepare(&env, &paths).map_err(|error| read_only_folder(&paths, error))?;
+        }
+        let can_write = check_store_file(&env, &paths)?;
+        if !can_write && !options.read_only {
+            return Err(Error::ReadOnly { path: path.to_path_buf() });
+        }
+        let mapped = options.append_mode == AppendMode::Auto && env.fs.can_map_appends(path);
+        let shared = Arc::new(Shared {
+            mapped,
+            journal: Mutex::new(Journal::new(&env, paths.catalog_file())),
+            heads: Mutex::default(),
+            segments: Mutex::new(HashMap::new()),
+            writers: Mutex::default(),
+            retired: Mutex::default(),
+            to_settle: Mutex::default(),
+            incidents: Mutex::default(),
+            maintenance: Mutex::default(),
+            clock_us: AtomicU64::new(0),
+            append_alarm: Alarm::default(),
+            seal_alarm: Alarm::default(),
+            env,
+            paths,
+            options,
+        });
+        let mut worker = None;
+        if shared.options.read_only {
+            // A catalog that was cut hides runs; a writer mends it, a reader looks for itself.
+            let folders = shared.entries_from_folders()?;
+            let mut journal = super::lock(&shared.journal);
+            shared.refresh_for_reading(&mut journal)?;
+            journal.adopt(folders);
+        }
+        if !shared.options.read_only {
+            {
+                let _store_lock = shared.lock_file(&shared.paths.store_lock())?;
+                shared.ensure_default_experiment()?;
+                shared.adopt_experiments()?;
+            }
+            shared.match_folders()?;
+            shared.recover_runs()?;
+            if shared.options.background {
+                worker = Some(Worker::start(&shared)?);
+            }
+        }
+        let open = Arc::new(Open { shared: Arc::clone(&shared), worker });
+        Ok(Self { shared, open })
+    }
+}
+
+/// Whether the folder is there and is, or can become, a store.
+fn check_folder(env: &Env, paths: &Paths) -> Result<bool> {
+    let root = paths.root();
+    let not_a_store = |reason: &str| Err(Error::NotAStore { path: root.to_path_buf(), reason: reason.to_owned() });
+    match env.fs.metadata(root).map(|metadata| metadata.kind) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            return not_a_store("a part of the path is a file");
+        }
+        Err(error) => return Err(error).at(root, "look at"),
+        Ok(FileKind::File) => return not_a_store("it is a file, a store is a folder"),
+        // A link to a folder is followed by listing it.
+        Ok(FileKind::Dir | FileKind::Other) => {}
+    }
+    let entries = env.fs.read_dir(root).at(root, "list")?;
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    if has("store.tw") {
+        return Ok(true);
+    }
+    // A creation that was cut short left these and nothing else.
+    let ours = ["locks", "experiments", "catalog", "store.tw-new"];
+    if entries.iter().all(|entry| ours.contains(&entry.name.as_str())) {
+        return Ok(false);
+    }
+    not_a_store("the folder holds other things and no store.tw")
+}
+
+/// Creates what is missing of a store's folders, and the file that makes it one.
+fn prepare(env: &Env, paths: &Paths) -> Result<()> {
+    let root = paths.root();
+    let known = root.ancestors().find(|dir| env.fs.metadata(dir).is_ok()).unwrap_or(root).to_path_buf();
+    for dir in [paths.experiments(), paths.catalog_dir(), paths.locks()] {
+        env.fs.create_dir_all(&dir).at(&dir, "create")?;
+    }
+    if known != root {
+        sync_up(env, root, &known)?;
+    }
+    let lock = paths.store_lock();
+    let _store_lock = env.fs.lock(&lock).at(&lock, "lock")?;
+    let path = paths.store_file();
+    match env.fs.metadata(&path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).at(&path, "look at"),
+    }
+    let header = Header::new(FileType::Store, FileId(env.clock.random_id()), [0; 16]);
+    write_new(env, &path, &encode_file(&header, &[])).map(|_| ())
+}
+
+/// Makes the names of a folder and of all folders above it, up to those in `top`, durable.
+pub(super) fn sync_up(env: &Env, dir: &Path, top: &Path) -> Result<()> {
+    let folders = dir.ancestors().take_while(|dir| dir.starts_with(top));
+    folders.into_iter().try_for_each(|dir| env.fs.sync_dir(dir).at(dir, "sync"))
+}
+
+/// A folder that refuses writing is one problem, whatever the call that met it.
+fn read_only_folder(paths: &Paths, error: Error) -> Error {
+    match &error {
+        Error::Io { source, .. }
+            if matches!(
+                source.kind(),
+                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            Error::ReadOnly { path: paths.root().to_path_buf() }
+        }
+        _ => error,
+    }
+}
+
+/// Checks magic, version and checksum of the file that makes a folder a store; answers whether it may be written.
+fn check_store_file(env: &Env, paths: &Paths) -> Result<bool> {
+    let path = paths.store_file();
+    let file = env.fs.open(&path).at(&path, "open")?;
+    let len = file.len().at(&path, "measure")?;
+    let mut bytes = vec![0; usize::try_from(len.min(1 << 20)).unwrap_or(0)];
+    let read = file.read_at(&mut bytes, 0).at(&path, "read")?;
+    bytes.truncate(read);
+    let header = Header::decode(&bytes, FileType::Store).map_err(|error| header_error(&path, error))?;
+    decode_body(&bytes, &header).map_err(|error| Error::corrupt(&path, error.offset as u64, error.to_string()))?;
+    Ok(header.writable)
+}

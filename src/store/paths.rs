@@ -1,0 +1,143 @@
+//! Every name in a store, made and parsed. Nobody else spells one.
+//!
+//! ```text
+//! store.tw                                   what this folder is
+//! experiments/ID/experiment.tw               name, tags, stage of an experiment
+//! experiments/ID/runs/RUN/LOG.log            a log: points that are not sealed yet
+//! experiments/ID/runs/RUN/LOG-SALT.seg       a segment: sealed points; LOG is the first of its logs
+//! experiments/ID/runs/RUN/artifacts/...      artifacts, as plain files
+//! catalog/catalog.tw                         derived index of all runs
+//! locks/...                                  held for moments, never for long
+//! quarantine/...                             damaged pieces that were set aside
+//! trash/...                                  run folders on their way out
+//! ```
+
+use crate::types::{ExperimentId, LogId, RunId};
+use std::path::{Path, PathBuf};
+
+/// How many lock files runs share: few files, and seldom two runs waiting for each other.
+const RUN_LOCKS: u8 = 16;
+
+/// What a name in a run's folder stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RunEntryName {
+    Log(LogId),
+    Segment,
+    /// Left behind by a process that died while making a log or segment.
+    Temporary,
+    Artifacts,
+    Other,
+}
+
+/// The names below one store.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_path_buf() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn store_file(&self) -> PathBuf {
+        self.root.join("store.tw")
+    }
+
+    pub(crate) fn experiments(&self) -> PathBuf {
+        self.root.join("experiments")
+    }
+
+    pub(crate) fn experiment(&self, id: ExperimentId) -> PathBuf {
+        self.experiments().join(id.to_string())
+    }
+
+    pub(crate) fn experiment_file(&self, id: ExperimentId) -> PathBuf {
+        self.experiment(id).join("experiment.tw")
+    }
+
+    pub(crate) fn runs(&self, id: ExperimentId) -> PathBuf {
+        self.experiment(id).join("runs")
+    }
+
+    pub(crate) fn run(&self, id: ExperimentId, run: RunId) -> PathBuf {
+        self.runs(id).join(run.to_string())
+    }
+
+    pub(crate) fn catalog_dir(&self) -> PathBuf {
+        self.root.join("catalog")
+    }
+
+    pub(crate) fn catalog_file(&self) -> PathBuf {
+        self.catalog_dir().join("catalog.tw")
+    }
+
+    pub(crate) fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
+    /// Held while experiments or the catalog change.
+    pub(crate) fn store_lock(&self) -> PathBuf {
+        self.locks().join("store")
+    }
+
+    /// Held by the one process that compacts.
+    pub(crate) fn compaction_lock(&self) -> PathBuf {
+        self.locks().join("compaction")
+    }
+
+    /// Held while params of a run are checked and while a run is created, resumed, completed or edited.
+    pub(crate) fn run_lock(&self, run: RunId) -> PathBuf {
+        let [.., last] = run.as_bytes();
+        self.locks().join(format!("runs-{:x}", last % RUN_LOCKS))
+    }
+
+    pub(crate) fn quarantine(&self) -> PathBuf {
+        self.root.join("quarantine")
+    }
+
+    pub(crate) fn trash(&self) -> PathBuf {
+        self.root.join("trash")
+    }
+}
+
+pub(crate) fn log_name(id: LogId) -> String {
+    format!("{id}.log")
+}
+
+pub(crate) fn segment_name(first: LogId, salt: u64) -> String {
+    format!("{first}-{:08x}.seg", salt as u32)
+}
+
+pub(crate) const ARTIFACTS: &str = "artifacts";
+
+pub(crate) fn parse_run_entry(name: &str) -> RunEntryName {
+    if name == ARTIFACTS {
+        return RunEntryName::Artifacts;
+    }
+    match name.rsplit_once('.') {
+        Some((stem, "log")) => LogId::parse(stem).map_or(RunEntryName::Other, RunEntryName::Log),
+        Some((_, "seg")) => RunEntryName::Segment,
+        Some((_, "log-new" | "seg-new")) => RunEntryName::Temporary,
+        _ => RunEntryName::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_run_are_told_apart() {
+        let id = LogId { created_us: 17, salt: 4 };
+        assert_eq!(parse_run_entry(&log_name(id)), RunEntryName::Log(id));
+        assert_eq!(parse_run_entry(&segment_name(id, 9)), RunEntryName::Segment);
+        assert_eq!(parse_run_entry("x.seg-new"), RunEntryName::Temporary);
+        assert_eq!(parse_run_entry("artifacts"), RunEntryName::Artifacts);
+        assert_eq!(parse_run_entry("notes.log"), RunEntryName::Other);
+    }
+}

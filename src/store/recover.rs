@@ -1,0 +1,137 @@
+//! What opening a store for writing does about the past: finds runs that the catalog does not know, and completes
+//! those whose writers vanished.
+
+use super::open::sync_up;
+use super::paths::{RunEntryName, parse_run_entry};
+use super::run_view::RunView;
+use super::{Shared, lock};
+use crate::error::{Error, IoContext, Result};
+use crate::format::catalog::{EntryState, RunEntry};
+use crate::types::{ExperimentId, RunId};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+impl Shared {
+    /// Every run folder there is. Cost: one listing for each experiment; no file is opened.
+    pub(super) fn run_folders(&self) -> Result<BTreeSet<(RunId, ExperimentId)>> {
+        let mut all = BTreeSet::new();
+        for experiment in self.experiment_ids()? {
+            let dir = self.paths.runs(experiment);
+            let entries = match self.env.fs.read_dir(&dir) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.at(&dir, "list")?,
+            };
+            let runs = entries.iter().filter_map(|entry| entry.name.parse::<RunId>().ok().map(|id| (id, entry)));
+            all.extend(runs.filter(|(id, entry)| id.to_string() == entry.name).map(|(id, _)| (id, experiment)));
+        }
+        Ok(all)
+    }
+
+    /// What the catalog would hold if it knew nothing: every run, to be asked itself.
+    pub(super) fn entries_from_folders(&self) -> Result<Vec<RunEntry>> {
+        let unsettled = |(run_id, experiment_id)| RunEntry { run_id, experiment_id, state: EntryState::Unsettled };
+        Ok(self.run_folders()?.into_iter().map(unsettled).collect())
+    }
+
+    /// Gives a file to experiments that have runs and none, as after their folder was copied in: the name is the one
+    /// that a run remembers, told apart by the id when it is taken. The caller holds the store's lock.
+    pub(super) fn adopt_experiments(&self) -> Result<()> {
+        let orphans: Vec<ExperimentId> = self
+            .experiment_ids()?
+            .into_iter()
+            .filter(|id| matches!(self.experiment(*id), Err(Error::NotFound { .. })))
+            .collect();
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        let runs = self.run_folders()?;
+        for id in orphans {
+            let mut members = runs.iter().filter(|(_, experiment)| *experiment == id).peekable();
+            if members.peek().is_none() {
+                // Its creation was cut short: nobody knows of it.
+                continue;
+            }
+            let named = members.find_map(|(run, _)| {
+                let view = RunView::read(self, id, *run).ok()?;
+                view.state.experiment().map(|(_, name)| name.to_owned())
+            });
+            let name = named.unwrap_or_else(|| format!("experiment {id}"));
+            let taken = self.experiments()?.iter().any(|known| known.name == name);
+            self.new_experiment(id, &if taken { format!("{name} ({id})") } else { name })?;
+        }
+        Ok(())
+    }
+
+    /// Brings the catalog up to date with the folders: runs that were copied in are added, runs whose folder was
+    /// removed are dropped. A lost catalog is written anew.
+    pub(super) fn match_folders(&self) -> Result<()> {
+        let folders = self.run_folders()?;
+        self.with_journal(|journal| {
+            if journal.is_lost() || journal.is_torn()? {
+                journal.rewrite()?;
+            }
+            for (run_id, experiment_id) in &folders {
+                let known = journal.get(*run_id);
+                if known.is_none_or(|entry| entry.state == EntryState::Removed || entry.experiment_id != *experiment_id)
+                {
+                    let state = EntryState::Unsettled;
+                    journal.append(RunEntry { run_id: *run_id, experiment_id: *experiment_id, state }, false)?;
+                }
+            }
+            let gone = |entry: &&RunEntry| {
+                matches!(entry.state, EntryState::Settled(_)) && !folders.contains(&(entry.run_id, entry.experiment_id))
+            };
+            for entry in journal.entries().values().filter(gone).cloned().collect::<Vec<_>>() {
+                journal.append(RunEntry { state: EntryState::Removed, ..entry }, false)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Looks at the locks of the run's logs. When somebody writes to it, the logs of those who vanished are made
+    /// durable, and the rest is left to him: reading live logs is not for every process that opens the store.
+    fn leave_to_live_writer(&self, dir: &Path) -> Result<bool> {
+        let entries = self.env.fs.read_dir(dir).unwrap_or_default();
+        let logs = entries.iter().filter(|entry| matches!(parse_run_entry(&entry.name), RunEntryName::Log(_)));
+        let logs: Vec<_> = logs.map(|entry| dir.join(&entry.name)).collect();
+        let is_live = |path: &PathBuf| self.env.fs.open(path).and_then(|file| file.is_locked()).unwrap_or(false);
+        if !logs.iter().any(is_live) {
+            return Ok(false);
+        }
+        for path in logs.iter().filter(|path| !is_live(path)) {
+            match self.env.fs.open_write(path).and_then(|file| file.sync()) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(path, "sync"),
+                _ => {}
+            }
+        }
+        sync_up(&self.env, dir, self.paths.root())?;
+        Ok(true)
+    }
+
+    /// Completes every run that the catalog does not know everything of and that nobody writes to. A run that cannot
+    /// be completed is noted, and does not keep the store from opening.
+    pub(super) fn recover_runs(&self) -> Result<()> {
+        let unsettled: Vec<(ExperimentId, RunId)> = {
+            let journal = lock(&self.journal);
+            let entries = journal.entries().values().filter(|entry| entry.state == EntryState::Unsettled);
+            entries.map(|entry| (entry.experiment_id, entry.run_id)).collect()
+        };
+        for (experiment, run) in unsettled {
+            let settled = self.lock_run(run).and_then(|_run_lock| {
+                let is_live = self.leave_to_live_writer(&self.paths.run(experiment, run))?;
+                if is_live { Ok(false) } else { self.settle(experiment, run) }
+            });
+            match settled {
+                // For the background to look whether there is something to compact.
+                Ok(true) => lock(&self.to_settle).push(run),
+                Ok(false) => {}
+                Err(error @ Error::ReadOnly { .. }) => return Err(error),
+                Err(error) => {
+                    let dir = self.paths.run(experiment, run);
+                    self.note_incident(&dir, 0, format!("the run could not be completed: {error}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}

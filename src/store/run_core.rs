@@ -1,0 +1,345 @@
+//! What a run's writer and its handles share: the appender, what it knows of the run, and the syncs.
+
+use super::appender::{Appender, SyncWork};
+use super::{Shared, lock};
+use crate::catalog::RunState;
+use crate::error::{Error, IoContext, Result};
+use crate::format::record::{Change, Meta};
+use crate::log::LogWriter;
+use crate::options::Durability;
+use crate::types::{ExperimentId, ParamKey, RunId, RunName, RunStatus, StatusCause, TagKey, check_value};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// What the writer and its handles share.
+#[derive(Debug)]
+pub(crate) struct RunCore {
+    pub(super) shared: Arc<Shared>,
+    pub(super) id: RunId,
+    pub(super) dir: PathBuf,
+    pub(super) appender: Mutex<Appender>,
+    committer: Committer,
+    meta: Mutex<KnownMeta>,
+}
+
+/// What this writer knows of the run's params and tags, and from which files.
+#[derive(Debug, Default)]
+struct KnownMeta {
+    state: RunState,
+    segments: HashSet<PathBuf>,
+}
+
+/// Lets the callers that wait for the medium share one sync: whoever comes first syncs for all.
+#[derive(Debug, Default)]
+struct Committer {
+    state: Mutex<CommitState>,
+    done: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct CommitState {
+    /// Every call up to this one is durable.
+    synced: u64,
+    syncing: bool,
+    /// When the last sync began, by the monotonic clock.
+    last_us: u64,
+}
+
+impl RunCore {
+    /// Begins a writer with a log of its own and writes the first changes. The caller holds the run's lock.
+    pub(super) fn begin(
+        shared: &Arc<Shared>,
+        experiment_id: ExperimentId,
+        id: RunId,
+        known: RunState,
+        after_us: u64,
+        changes: Vec<Change>,
+    ) -> Result<Arc<Self>> {
+        let dir = shared.paths.run(experiment_id, id);
+        let log_bytes = shared.options.log_bytes;
+        let log_id = shared.new_log_id(after_us);
+        let appender = Appender::create(&shared.env, id, dir.clone(), log_id, shared.mapped, log_bytes)?;
+        let core = Arc::new(Self {
+            shared: Arc::clone(shared),
+            id,
+            dir,
+            appender: Mutex::new(appender),
+            committer: Committer::default(),
+            meta: Mutex::new(KnownMeta { state: known, segments: HashSet::new() }),
+        });
+        let begun = core.begin_run(changes);
+        if let Err(error) = begun {
+            // Nobody was told of this log.
+            let path = lock(&core.appender).log_path();
+            let _ = path.map(|path| shared.env.fs.remove_file(&path));
+            return Err(error);
+        }
+        lock(&shared.writers).push(Arc::downgrade(&core));
+        Ok(core)
+    }
+
+    /// Logs what is known of the run and the first changes, as one call.
+    fn begin_run(&self, changes: Vec<Change>) -> Result<()> {
+        let mut known = lock(&self.meta);
+        let after_us = known.state.latest_us();
+        for change in changes {
+            known.state.apply(&Meta { at_us: self.shared.time_after(after_us), change });
+        }
+        let records = known.state.records();
+        drop(known);
+        self.append(|appender| appender.begin_run(records))
+    }
+
+    /// Logs changes of the run and notes them.
+    pub(super) fn log_changes(&self, changes: Vec<Change>) -> Result<()> {
+        let after_us = lock(&self.meta).state.latest_us();
+        let record = |change| Meta { at_us: self.shared.time_after(after_us), change };
+        let records: Vec<Meta> = changes.into_iter().map(record).collect();
+        self.append(|appender| appender.meta(&records))?;
+        let mut known = lock(&self.meta);
+        records.iter().for_each(|record| known.state.apply(record));
+        Ok(())
+    }
+
+    /// Runs one log call.
+    pub(super) fn append(&self, call: impl FnOnce(&mut Appender) -> Result<()>) -> Result<()> {
+        let mut appender = lock(&self.appender);
+        call(&mut appender)?;
+        let sequence = appender.sequence();
+        let needs_help = appender.wants_next();
+        let full = appender.take_full();
+        drop(appender);
+        if needs_help || !full.is_empty() {
+            self.retire(full);
+            self.shared.append_alarm.ring();
+        }
+        match self.shared.options.durability {
+            Durability::Process => Ok(()),
+            Durability::Medium => self.commit(sequence),
+        }
+    }
+
+    /// Returns when call number `sequence` is on the medium.
+    fn commit(&self, sequence: u64) -> Result<()> {
+        let mut state = lock(&self.committer.state);
+        loop {
+            if state.synced >= sequence {
+                return Ok(());
+            }
+            if !state.syncing {
+                break;
+            }
+            state = self.committer.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.syncing = true;
+        state.last_us = self.shared.env.clock.monotonic_us();
+        drop(state);
+        let synced = self.sync_once();
+        let mut state = lock(&self.committer.state);
+        state.syncing = false;
+        if let Ok(upto) = &synced {
+            state.synced = state.synced.max(*upto);
+        }
+        drop(state);
+        self.committer.done.notify_all();
+        synced.map(|_| ())
+    }
+
+    /// Makes everything published so far durable; returns the number of the last call in it.
+    fn sync_once(&self) -> Result<u64> {
+        let SyncWork { sequence, files, names } = lock(&self.appender).begin_sync()?;
+        let synced = files.iter().try_for_each(|file| file.sync().at(&self.dir, "sync a log in")).and_then(|()| {
+            if !names {
+                return Ok(());
+            }
+            super::open::sync_up(&self.shared.env, &self.dir, self.shared.paths.root())
+        });
+        match synced {
+            Ok(()) => Ok(sequence),
+            Err(error) => {
+                lock(&self.appender).poison(&error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the sync interval has passed since the last sync and something was logged.
+    pub(super) fn sync_is_due(&self, now_us: u64, interval_us: u64) -> bool {
+        let (synced, last_us) = {
+            let state = lock(&self.committer.state);
+            (state.synced, state.last_us)
+        };
+        if now_us.saturating_sub(last_us) < interval_us {
+            return false;
+        }
+        let appender = lock(&self.appender);
+        !appender.is_poisoned() && appender.sequence() > synced
+    }
+
+    /// Makes everything logged so far durable.
+    pub(super) fn sync(&self) -> Result<()> {
+        let sequence = lock(&self.appender).sequence();
+        self.commit(sequence)
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        lock(&self.appender).is_ended()
+    }
+
+    /// Hands full logs over for sealing. They stay locked until that is done.
+    fn retire(&self, full: Vec<LogWriter>) {
+        if !full.is_empty() {
+            lock(&self.shared.retired).extend(full.into_iter().map(|log| (self.id, log)));
+            self.shared.seal_alarm.ring();
+        }
+    }
+
+    /// Prepares the log's next extent, outside the lock that appends wait for.
+    pub(super) fn prepare_next(&self) -> Result<bool> {
+        let plan = lock(&self.appender).plan_next();
+        let Some(mut next) = plan else { return Ok(false) };
+        let prepared = next.prepare();
+        let mut appender = lock(&self.appender);
+        match &prepared {
+            Ok(()) => appender.install_next(next),
+            // The writer asks for itself when it really needs the room.
+            Err(_) => appender.refuse_next(),
+        }
+        prepared.map(|()| true)
+    }
+
+    pub(super) fn end(&self, status: RunStatus, cause: StatusCause, end_time: Option<i64>) -> Result<()> {
+        let end_time = Some(end_time.unwrap_or_else(|| self.shared.now_ms()));
+        let change = Change::Status { status, cause, end_time };
+        let at_us = self.shared.time_after(lock(&self.meta).state.latest_us());
+        self.close(&[Meta { at_us, change }])
+    }
+
+    /// What a dropped writer leaves: a run that somebody else has ended keeps its status.
+    pub(super) fn end_dropped(&self, status: RunStatus) -> Result<()> {
+        let ended_by_other = {
+            let mut known = lock(&self.meta);
+            self.refresh_meta(&mut known).is_ok() && known.state.status().is_ended()
+        };
+        if ended_by_other { self.close(&[]) } else { self.end(status, StatusCause::Dropped, None) }
+    }
+
+    fn close(&self, records: &[Meta]) -> Result<()> {
+        let (ended, full) = {
+            let mut appender = lock(&self.appender);
+            let said = if records.is_empty() { Ok(()) } else { appender.meta(records) };
+            let ended = said.and_then(|()| appender.end());
+            (ended, appender.take_full())
+        };
+        // In this order: whoever finds the run to settle finds its logs to seal.
+        self.retire(full);
+        lock(&self.shared.to_settle).push(self.id);
+        self.shared.seal_alarm.ring();
+        ended?;
+        match self.shared.options.durability {
+            Durability::Process => Ok(()),
+            Durability::Medium => self.sync(),
+        }
+    }
+
+    /// Reads what other writers have said of the run since the last look. The caller holds the run's lock.
+    fn refresh_meta(&self, known: &mut KnownMeta) -> Result<()> {
+        while !self.read_meta(known)? {}
+        self.shared.saw_change(known.state.latest_us());
+        Ok(())
+    }
+
+    /// False when a log was sealed while it was looked for: its segment is there on a second look.
+    fn read_meta(&self, known: &mut KnownMeta) -> Result<bool> {
+        let files = super::run_files::RunFiles::scan(&self.shared, self.id, &self.dir)?;
+        for segment in &files.segments {
+            if known.segments.insert(segment.path().to_path_buf()) {
+                for record in super::run_view::decode_meta(segment.path(), segment.meta())? {
+                    known.state.apply(&record);
+                }
+            }
+        }
+        let own = lock(&self.appender).log_path();
+        for (id, path) in files.logs.iter().filter(|(_, path)| Some(path) != own.as_ref()) {
+            match self.shared.log_content(self.id, *id, path, false) {
+                Ok(content) => content.head.meta().iter().for_each(|record| known.state.apply(record)),
+                Err(error) if error.is_missing_file() => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn log_params(&self, params: &[(&str, &str)]) -> Result<()> {
+        for (key, value) in params {
+            ParamKey::check(key)?;
+            check_value("param value in bytes", value)?;
+        }
+        // Write-once holds across processes: whoever has the run's lock sees what all others have written.
+        let _run_lock = self.shared.lock_run(self.id)?;
+        let changes = {
+            let mut known = lock(&self.meta);
+            self.refresh_meta(&mut known)?;
+            new_params(self.id, &known.state, params)?
+        };
+        if changes.is_empty() { Ok(()) } else { self.log_changes(changes) }
+    }
+
+    pub(super) fn row_number<'a>(&self, appender: &mut Appender, keys: impl Iterator<Item = &'a str>) -> Result<u32> {
+        let numbers = keys.map(|key| appender.number(key)).collect::<Result<Vec<u32>>>()?;
+        if numbers.is_empty() {
+            return Err(Error::invalid("row", "it has no metric"));
+        }
+        if let Some(known) = appender.known_row(&numbers) {
+            return Ok(known);
+        }
+        let mut seen = HashSet::with_capacity(numbers.len());
+        if !numbers.iter().all(|number| seen.insert(number)) {
+            return Err(Error::invalid("row", "it names a metric twice"));
+        }
+        appender.row_number(&numbers)
+    }
+}
+
+/// The params that are not known yet; an error when one is known with another value, or given twice differently.
+pub(super) fn new_params(run: RunId, known: &RunState, params: &[(&str, &str)]) -> Result<Vec<Change>> {
+    let mut fresh: Vec<(&str, &str)> = Vec::new();
+    for (key, value) in params {
+        let given = fresh.iter().find(|(other, _)| other == key).map(|(_, value)| *value);
+        match known.param(key).or(given) {
+            Some(stored) if stored == *value => {}
+            Some(stored) => {
+                return Err(Error::ParamConflict {
+                    run: run.to_string(),
+                    key: (*key).to_owned(),
+                    stored: stored.to_owned(),
+                    given: (*value).to_owned(),
+                });
+            }
+            None => fresh.push((key, value)),
+        }
+    }
+    let change = |(key, value): &(&str, &str)| Change::Param { key: (*key).to_owned(), value: (*value).to_owned() };
+    Ok(fresh.iter().map(change).collect())
+}
+
+/// Checks what a run is created with.
+pub(super) fn check_new_run(new: &crate::types::NewRun) -> Result<()> {
+    if let Some(name) = &new.name {
+        RunName::check(name)?;
+    }
+    if let Some(user) = new.user.as_deref().filter(|user| !user.is_empty()) {
+        // Users have the rules of run names; the key's name says which field it is.
+        RunName::check(user)?;
+    }
+    for (key, value) in &new.tags {
+        TagKey::check(key)?;
+        check_value("tag value in bytes", value)?;
+    }
+    for (key, value) in &new.params {
+        ParamKey::check(key)?;
+        check_value("param value in bytes", value)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! The files of one run: which count, which have been replaced, and the content of its logs.
+//!
+//! A segment names the logs whose content it holds. So any set of files says by itself which of them count: a log
+//! that a segment covers is obsolete, and so is a segment whose logs are all in another one.
+
+use super::paths::{RunEntryName, parse_run_entry};
+use super::{Shared, lock};
+use crate::env::FileKind;
+use crate::error::{Error, IoContext, Result};
+use crate::log::{LogEnd, LogReader};
+use crate::segment::{Head, SegmentReader};
+use crate::types::{LogId, RunId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// How often a folder is listed again when it changes under the reader.
+const MAX_TRIES: usize = 50;
+/// Logs whose content is kept in memory for the next reader.
+const MAX_HEADS: usize = 64;
+
+/// The files of a run at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct RunFiles {
+    /// Segments that count, by their first log.
+    pub(crate) segments: Vec<Arc<SegmentReader>>,
+    /// Logs that no segment covers, in order.
+    pub(crate) logs: Vec<(LogId, PathBuf)>,
+    /// Files whose content is elsewhere.
+    pub(crate) obsolete: Vec<PathBuf>,
+    /// Files in the making, or left behind.
+    pub(crate) temporary: Vec<PathBuf>,
+    /// Segments that cannot be read.
+    pub(crate) damage: Vec<Error>,
+}
+
+/// A log as far as it was read.
+#[derive(Debug)]
+pub(crate) struct CachedHead {
+    reader: LogReader,
+    head: Arc<Head>,
+}
+
+/// A log's content, and what its reader met.
+#[derive(Debug)]
+pub(crate) struct LogContent {
+    pub(crate) head: Arc<Head>,
+    pub(crate) end: LogEnd,
+    /// Whether a writer held it before it was read.
+    pub(crate) live: bool,
+    /// The log that its writer filled before it, and where that ended.
+    pub(crate) before: Option<(LogId, u32)>,
+    /// Where its next frame would begin.
+    pub(crate) position: u64,
+}
+
+impl RunFiles {
+    /// Looks at the folder `dir`. A folder that is not there has no files.
+    ///
+    /// Compaction may replace files at the same time: a listing counts when the folder still says the same after
+    /// every segment of it has been opened. What is open stays readable.
+    pub(crate) fn scan(shared: &Shared, run: RunId, dir: &Path) -> Result<Self> {
+        let mut names = list(shared, dir)?;
+        for _ in 0..MAX_TRIES {
+            let files = Self::open(shared, run, dir, &names)?;
+            let again = list(shared, dir)?;
+            match files {
+                Some(files) if again == names => return Ok(files),
+                _ => names = again,
+            }
+            std::thread::yield_now();
+        }
+        // Only a folder that never rests gets here; each listing by itself is whole on common file systems.
+        Self::open(shared, run, dir, &names)?.ok_or_else(|| Error::not_found("stable listing of", dir.display()))
+    }
+
+    /// `None` when a file vanished since it was listed.
+    fn open(shared: &Shared, run: RunId, dir: &Path, names: &BTreeSet<String>) -> Result<Option<Self>> {
+        let mut files = Self::default();
+        let mut segments = Vec::new();
+        for name in names {
+            let path = dir.join(name);
+            match parse_run_entry(name) {
+                RunEntryName::Log(id) => files.logs.push((id, path)),
+                RunEntryName::Temporary => files.temporary.push(path),
+                RunEntryName::Segment => match shared.segment(&path) {
+                    Ok(segment) if segment.run_id() == run => segments.push(segment),
+                    Ok(_) => files.damage.push(Error::corrupt(&path, 0, "it is the segment of another run")),
+                    Err(error) if error.is_missing_file() => return Ok(None),
+                    Err(error @ (Error::Corrupt { .. } | Error::UnsupportedFormat { .. })) => files.damage.push(error),
+                    Err(error) => return Err(error),
+                },
+                RunEntryName::Artifacts | RunEntryName::Other => {}
+            }
+        }
+        files.choose(segments);
+        Ok(Some(files))
+    }
+
+    /// Keeps the segments that say most, as long as no log is counted twice.
+    fn choose(&mut self, mut segments: Vec<Arc<SegmentReader>>) {
+        segments.sort_by(|a, b| {
+            let rank = |segment: &SegmentReader| (segment.logs().len(), segment.level());
+            rank(b).cmp(&rank(a)).then_with(|| a.path().cmp(b.path()))
+        });
+        let mut covered: BTreeSet<LogId> = BTreeSet::new();
+        for segment in segments {
+            let known = segment.logs().iter().filter(|log| covered.contains(log)).count();
+            if known == 0 {
+                covered.extend(segment.logs());
+                self.segments.push(segment);
+            } else if known == segment.logs().len() {
+                self.obsolete.push(segment.path().to_path_buf());
+            } else {
+                let reason = "it shares some of its logs with another segment of the run";
+                self.damage.push(Error::corrupt(segment.path(), 0, reason));
+            }
+        }
+        self.segments.sort_by(|a, b| a.logs().first().cmp(&b.logs().first()));
+        let (gone, left) = std::mem::take(&mut self.logs).into_iter().partition(|(id, _)| covered.contains(id));
+        self.logs = left;
+        self.obsolete.extend(gone.into_iter().map(|(_, path): (LogId, PathBuf)| path));
+    }
+
+    /// A log whose forerunner lost its end with the power was never synced, since syncs go in order: nothing of it is
+    /// believed, so that what is left of a writer is a prefix. `ends`: how far the logs before it were read.
+    pub(crate) fn doubt(&self, content: LogContent, ends: &BTreeMap<LogId, u64>) -> LogContent {
+        let Some((before, end)) = content.before.filter(|_| !content.live) else { return content };
+        let is_sealed = self.segments.iter().any(|segment| segment.logs().contains(&before));
+        if is_sealed || ends.get(&before) == Some(&u64::from(end)) {
+            return content;
+        }
+        let reason = "the log that its writer filled before it has lost its end".to_owned();
+        LogContent { head: Arc::default(), end: LogEnd::Damaged { offset: 0, reason }, position: 0, ..content }
+    }
+
+    /// Whether another look at the folder found the same content in the same files.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let segments = |files: &Self| files.segments.iter().map(|s| s.path().to_path_buf()).collect::<Vec<_>>();
+        self.logs == other.logs && segments(self) == segments(other)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.segments.is_empty() && self.logs.is_empty() && self.damage.is_empty()
+    }
+}
+
+fn list(shared: &Shared, dir: &Path) -> Result<BTreeSet<String>> {
+    match shared.env.fs.read_dir(dir) {
+        Ok(entries) => Ok(entries.into_iter().filter(|entry| entry.kind == FileKind::File).map(|e| e.name).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(error).at(dir, "list"),
+    }
+}
+
+impl Shared {
+    /// Opens a segment, or takes it from those that somebody reads already.
+    pub(crate) fn segment(&self, path: &Path) -> Result<Arc<SegmentReader>> {
+        if let Some(open) = lock(&self.segments).get(path).and_then(std::sync::Weak::upgrade) {
+            return Ok(open);
+        }
+        let segment = Arc::new(SegmentReader::open(&self.env, path)?);
+        let mut known = lock(&self.segments);
+        known.retain(|_, segment| segment.strong_count() > 0);
+        known.insert(path.to_path_buf(), Arc::downgrade(&segment));
+        Ok(segment)
+    }
+
+    /// Reads a log from where it was left the last time; `count`: with statistics of its metrics.
+    pub(crate) fn log_content(&self, run: RunId, id: LogId, path: &Path, count: bool) -> Result<LogContent> {
+        let cached = lock(&self.heads).get(&(run, id)).map(Arc::clone);
+        let cached = match cached {
+            Some(cached) => cached,
+            None => {
+                let Some(reader) = LogReader::open(&self.env, path)? else {
+                    let reason = "its first page is missing".to_owned();
+                    let end = LogEnd::Damaged { offset: 0, reason };
+                    return Ok(LogContent { head: Arc::default(), end, live: false, before: None, position: 0 });
+                };
+                if (reader.header().run_id, reader.header().log_id) != (run, id) {
+                    return Err(Error::corrupt(path, 0, "it is a log of another run or name"));
+                }
+                let cached = Arc::new(Mutex::new(CachedHead { reader, head: Arc::default() }));
+                let mut heads = lock(&self.heads);
+                if heads.len() >= MAX_HEADS {
+                    heads.retain(|_, head| Arc::strong_count(head) > 1);
+                }
+                Arc::clone(heads.entry((run, id)).or_insert(cached))
+            }
+        };
+        let mut cached = lock(&cached);
+        let CachedHead { reader, head } = &mut *cached;
+        let live = reader.is_live()?;
+        let mut visit = |payload: &[u8], from: usize| Arc::make_mut(head).ingest(payload, from);
+        let read = if live { reader.read_live(&mut visit) } else { reader.read_dead(&mut visit) };
+        match read {
+            Ok(end) => {
+                if count && head.is_uncounted() {
+                    Arc::make_mut(head).count();
+                }
+                let (before, position) = (reader.header().before, reader.position());
+                Ok(LogContent { head: Arc::clone(head), end, live, before, position })
+            }
+            Err(error) => {
+                // The head may have taken a part of a frame: it is read from the start the next time.
+                lock(&self.heads).remove(&(run, id));
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets the content of logs of the run that are gone, sealed by this or another process.
+    pub(crate) fn keep_logs(&self, run: RunId, listed: &[(LogId, PathBuf)]) {
+        let is_listed = |log: &LogId| listed.iter().any(|(id, _)| id == log);
+        lock(&self.heads).retain(|(owner, log), _| *owner != run || is_listed(log));
+    }
+
+    /// Forgets the content of a log that is gone.
+    pub(crate) fn forget_log(&self, run: RunId, id: LogId) {
+        lock(&self.heads).remove(&(run, id));
+    }
+}

@@ -1,0 +1,304 @@
+//! `RunWriter` and its handles: what a training loop calls.
+
+use super::paths::ARTIFACTS;
+use super::run_core::RunCore;
+use super::{Artifacts, Open, lock};
+use crate::error::{Error, Result};
+use crate::format::record::Change;
+use crate::types::{Point, RunId, RunName, RunStatus, StatusCause, TagKey, check_value};
+use std::sync::Arc;
+
+/// Most points in one call of [`Metric::log_columns`]: the call counts as a whole, so its bytes must fit one frame of
+/// a log.
+const MAX_CALL_POINTS: usize = 1 << 21;
+
+/// Writes to one run. Cheap to share: every method takes `&self`, from any thread.
+///
+/// Each writer appends to a log of its own; several writers, also of other processes, may write to one run. When a
+/// log call returns, its points survive the death of the process (see [`Durability`](crate::Durability)).
+///
+/// A writer that is dropped without [`Self::finish`] or [`Self::end`] ends its run as `KILLED` (`FAILED` while
+/// panicking) with the cause [`StatusCause::Dropped`].
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+/// run.log_params(&[("lr", "0.1"), ("layers", "4")])?;
+/// run.set_tag("dataset", "digits")?;
+/// std::thread::scope(|scope| {
+///     for worker in 0..2 {
+///         let run = &run;
+///         scope.spawn(move || run.log_metric(&format!("worker/{worker}"), 0, 1.0));
+///     }
+/// });
+/// run.sync()?; // on the medium
+/// run.finish()?;
+/// assert_eq!(store.run(run.id())?.metrics.len(), 2);
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct RunWriter {
+    core: Arc<RunCore>,
+    /// The background thread serves this writer as long as it lives, also when the store's handle is gone.
+    _open: Arc<Open>,
+}
+
+/// A metric of a run, ready to be logged to without looking up its name.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+/// let loss = run.metric("loss")?;
+/// loss.log(0, 0.7)?;
+/// loss.log_at(1, 1_700_000_000_000, 0.6)?;
+/// loss.log_columns(&[2, 3], &[1_700_000_000_100, 1_700_000_000_200], &[0.5, f64::NAN])?;
+/// assert_eq!(store.snapshot(run.id())?.stats("loss").map(|stats| stats.count), Some(4));
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Metric {
+    core: Arc<RunCore>,
+    number: u32,
+}
+
+/// Metrics of a run that are logged together: one shared step and timestamp a call.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+/// let row = run.row(&["loss", "accuracy"])?;
+/// row.log(1, &[0.5, 0.8])?;
+/// assert!(row.log(2, &[0.4]).is_err(), "one value for each metric");
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Row {
+    core: Arc<RunCore>,
+    number: u32,
+    len: usize,
+}
+impl RunWriter {
+    pub(super) fn new(core: Arc<RunCore>, open: &Arc<Open>) -> Self {
+        Self { core, _open: Arc::clone(open) }
+    }
+
+    /// The run's id.
+    pub fn id(&self) -> RunId {
+        self.core.id
+    }
+
+    /// A handle to a metric, for loops that should not look up names.
+    ///
+    /// # Errors
+    /// The key breaks a rule of [`MetricKey`](crate::MetricKey), the run has too many metrics, or the writer has ended.
+    pub fn metric(&self, key: &str) -> Result<Metric> {
+        let number = lock(&self.core.appender).number(key)?;
+        Ok(Metric { core: Arc::clone(&self.core), number })
+    }
+
+    /// A handle to metrics that are logged together, in this order.
+    ///
+    /// # Errors
+    /// As [`Self::metric`]; the list is empty, or names a metric twice.
+    pub fn row(&self, keys: &[&str]) -> Result<Row> {
+        let number = self.core.row_number(&mut lock(&self.core.appender), keys.iter().copied())?;
+        Ok(Row { core: Arc::clone(&self.core), number, len: keys.len() })
+    }
+
+    /// Logs one point now.
+    ///
+    /// # Errors
+    /// As [`Metric::log_at`] and [`Self::metric`].
+    pub fn log_metric(&self, key: &str, step: i64, value: f64) -> Result<()> {
+        self.log_metric_at(key, step, self.core.shared.now_ms(), value)
+    }
+
+    /// Logs one point; `timestamp` in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// As [`Metric::log_at`] and [`Self::metric`].
+    pub fn log_metric_at(&self, key: &str, step: i64, timestamp: i64, value: f64) -> Result<()> {
+        self.core.append(|appender| {
+            let number = appender.number(key)?;
+            appender.point(number, Point::new(step, timestamp, value))
+        })
+    }
+
+    /// Logs several metrics at one step, now.
+    ///
+    /// # Errors
+    /// As [`Row::log_at`] and [`Self::row`].
+    pub fn log_metrics(&self, step: i64, values: &[(&str, f64)]) -> Result<()> {
+        self.log_metrics_at(step, self.core.shared.now_ms(), values)
+    }
+
+    /// Logs several metrics at one step; `timestamp` in milliseconds since the Unix epoch. The call counts as a whole.
+    ///
+    /// # Errors
+    /// As [`Row::log_at`] and [`Self::row`].
+    pub fn log_metrics_at(&self, step: i64, timestamp: i64, values: &[(&str, f64)]) -> Result<()> {
+        if let [(key, value)] = values {
+            return self.log_metric_at(key, step, timestamp, *value);
+        }
+        let numbers: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
+        self.core.append(|appender| {
+            let row = self.core.row_number(appender, values.iter().map(|(key, _)| *key))?;
+            appender.row(row, step, timestamp, &numbers)
+        })
+    }
+
+    /// Writes a param. The same value again is fine.
+    ///
+    /// # Errors
+    /// [`Error::ParamConflict`] when it has another value; the key or value breaks a rule; as [`Metric::log_at`].
+    pub fn log_param(&self, key: &str, value: &str) -> Result<()> {
+        self.core.log_params(&[(key, value)])
+    }
+
+    /// Writes several params, all or none.
+    ///
+    /// # Errors
+    /// As [`Self::log_param`].
+    pub fn log_params(&self, params: &[(&str, &str)]) -> Result<()> {
+        self.core.log_params(params)
+    }
+
+    /// Sets a tag; an earlier value is replaced.
+    ///
+    /// # Errors
+    /// The key or value breaks a rule; as [`Metric::log_at`].
+    pub fn set_tag(&self, key: &str, value: &str) -> Result<()> {
+        TagKey::check(key)?;
+        check_value("tag value in bytes", value)?;
+        self.core.log_changes(vec![Change::Tag { key: key.to_owned(), value: value.to_owned() }])
+    }
+
+    /// Deletes a tag; one that does not exist is no error here, since another process may have set it.
+    ///
+    /// # Errors
+    /// The key breaks a rule; as [`Metric::log_at`].
+    pub fn delete_tag(&self, key: &str) -> Result<()> {
+        TagKey::check(key)?;
+        self.core.log_changes(vec![Change::TagDeleted { key: key.to_owned() }])
+    }
+
+    /// Names the run, at any time.
+    ///
+    /// # Errors
+    /// The name breaks a rule of [`RunName`]; as [`Metric::log_at`].
+    pub fn set_name(&self, name: &str) -> Result<()> {
+        RunName::check(name)?;
+        self.core.log_changes(vec![Change::Name(name.to_owned())])
+    }
+
+    /// The run's artifacts.
+    pub fn artifacts(&self) -> Artifacts {
+        Artifacts::new(&self.core.shared, self.core.dir.join(ARTIFACTS))
+    }
+
+    /// Returns when everything logged before the call is on the medium.
+    ///
+    /// # Errors
+    /// The system could not write it. The writer is poisoned then: what was not durable may be lost with the power,
+    /// and only a new writer can log on.
+    pub fn sync(&self) -> Result<()> {
+        self.core.sync()
+    }
+
+    /// Ends the run as `FINISHED`, now.
+    ///
+    /// # Errors
+    /// As [`Self::end`].
+    pub fn finish(&self) -> Result<()> {
+        self.end(RunStatus::Finished, None)
+    }
+
+    /// Ends this writer and gives the run a status; `end_time` in milliseconds since the Unix epoch, now when `None`.
+    /// The run can be resumed with [`Store::resume_run`](crate::Store::resume_run).
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a status that does not end a run, [`Error::InvalidState`] when the writer has
+    /// ended already, and as [`Metric::log_at`].
+    pub fn end(&self, status: RunStatus, end_time: Option<i64>) -> Result<()> {
+        if !status.is_ended() {
+            return Err(Error::invalid("run status", format!("{status} does not end a run")));
+        }
+        self.core.end(status, StatusCause::Reported, end_time)
+    }
+}
+
+impl Drop for RunWriter {
+    fn drop(&mut self) {
+        if !self.core.is_ended() {
+            let status = if std::thread::panicking() { RunStatus::Failed } else { RunStatus::Killed };
+            // Nobody is left to take an error; the next open completes the run.
+            let _ = self.core.end_dropped(status);
+        }
+    }
+}
+impl Metric {
+    /// Logs one point now.
+    ///
+    /// # Errors
+    /// As [`Self::log_at`].
+    pub fn log(&self, step: i64, value: f64) -> Result<()> {
+        self.log_at(step, self.core.shared.now_ms(), value)
+    }
+
+    /// Logs one point; `timestamp` in milliseconds since the Unix epoch. No system call, but for one in many
+    /// thousand calls when the log has to grow and the background thread has not prepared it.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`]: nothing was logged, and the call may be repeated; [`Error::InvalidState`] when the writer
+    /// has ended; [`Error::Poisoned`] after a failed sync.
+    pub fn log_at(&self, step: i64, timestamp: i64, value: f64) -> Result<()> {
+        self.core.append(|appender| appender.point(self.number, Point::new(step, timestamp, value)))
+    }
+
+    /// Logs points by column: three slices of equal length, timestamps in milliseconds since the Unix epoch. The
+    /// call counts as a whole.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when the lengths differ, [`Error::LimitExceeded`] beyond 2,097,152 points, and as
+    /// [`Self::log_at`].
+    pub fn log_columns(&self, steps: &[i64], timestamps: &[i64], values: &[f64]) -> Result<()> {
+        if steps.len() != values.len() || timestamps.len() != values.len() {
+            let lengths = format!("{}, {} and {}", steps.len(), timestamps.len(), values.len());
+            return Err(Error::invalid("columns", format!("their lengths differ: {lengths}")));
+        }
+        if values.len() > MAX_CALL_POINTS {
+            let (limit, found) = (MAX_CALL_POINTS as u64, values.len() as u64);
+            return Err(Error::LimitExceeded { what: "number of points in one call", limit, found });
+        }
+        if values.is_empty() {
+            return Ok(());
+        }
+        self.core.append(|appender| appender.columns(self.number, steps, timestamps, values))
+    }
+}
+
+impl Row {
+    /// Logs one value for each metric, now.
+    ///
+    /// # Errors
+    /// As [`Self::log_at`].
+    pub fn log(&self, step: i64, values: &[f64]) -> Result<()> {
+        self.log_at(step, self.core.shared.now_ms(), values)
+    }
+
+    /// Logs one value for each metric, in the order in which they were named; `timestamp` in milliseconds since the
+    /// Unix epoch. The call counts as a whole.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when the number of values is not that of the metrics, and as [`Metric::log_at`].
+    pub fn log_at(&self, step: i64, timestamp: i64, values: &[f64]) -> Result<()> {
+        if values.len() != self.len {
+            let reason = format!("it has {} metrics and was given {} values", self.len, values.len());
+            return Err(Error::invalid("row", reason));
+        }
+        self.core.append(|appender| appender.row(self.number, step, timestamp, values))
+    }
+}

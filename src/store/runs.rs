@@ -1,0 +1,255 @@
+//! Creating, resuming, finding and listing runs.
+
+use super::run_core::{RunCore, check_new_run, new_params};
+use super::run_view::{RunView, decode_meta};
+use super::run_writer::RunWriter;
+use super::{Shared, Store, lock};
+use crate::catalog::RunState;
+use crate::error::{Error, IoContext, Result};
+use crate::format::catalog::{EntryState, RunEntry, Summary};
+use crate::format::record::Change;
+use crate::types::{
+    Experiment, ExperimentId, LifecycleStage, MetricSummary, NewRun, Run, RunId, RunStatus, StatusCause,
+};
+use std::sync::Arc;
+
+/// Which lifecycle stages a listing shows.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+/// use trackway::{RunFilter, View};
+///
+/// store.delete_run(run.id())?;
+/// assert_eq!(store.runs(&RunFilter::default())?.len(), 0);
+/// assert_eq!(store.runs(&RunFilter { view: View::Deleted, ..RunFilter::default() })?.len(), 1);
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Only what is in use.
+    #[default]
+    Active,
+    /// Only what was deleted.
+    Deleted,
+    /// Both.
+    All,
+}
+
+impl View {
+    pub(crate) fn shows(self, stage: LifecycleStage) -> bool {
+        match self {
+            Self::Active => stage == LifecycleStage::Active,
+            Self::Deleted => stage == LifecycleStage::Deleted,
+            Self::All => true,
+        }
+    }
+}
+
+/// Which runs a listing shows; the default is all active ones.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// use trackway::RunFilter;
+///
+/// let digits = store.create_experiment("digits")?;
+/// let filter = RunFilter { experiment_id: Some(digits), ..RunFilter::default() };
+/// assert!(store.runs(&filter)?.is_empty());
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only runs of this experiment.
+    pub experiment_id: Option<ExperimentId>,
+    /// Which lifecycle stages.
+    pub view: View,
+}
+
+impl Shared {
+    /// Takes the catalog's lock and brings the journal up to date.
+    pub(super) fn with_journal<T>(&self, work: impl FnOnce(&mut crate::catalog::Journal) -> Result<T>) -> Result<T> {
+        let _store_lock = self.lock_file(&self.paths.store_lock())?;
+        let mut journal = lock(&self.journal);
+        journal.refresh()?;
+        if journal.is_lost() {
+            let entries = self.entries_from_folders()?;
+            journal.replace(entries);
+        }
+        work(&mut journal)
+    }
+
+    /// Says in the catalog that the run's files have to be asked. Durable when the catalog said otherwise before: an
+    /// old summary must not come back with the power.
+    pub(super) fn unsettle(&self, run_id: RunId, experiment_id: ExperimentId) -> Result<()> {
+        self.with_journal(|journal| match journal.get(run_id).map(|entry| &entry.state) {
+            Some(EntryState::Unsettled) => Ok(()),
+            known => {
+                let durable = known.is_some();
+                journal.append(RunEntry { run_id, experiment_id, state: EntryState::Unsettled }, durable)
+            }
+        })
+    }
+
+    /// The catalog's entry, after a look at what others have appended.
+    pub(super) fn entry(&self, id: RunId) -> Result<RunEntry> {
+        let mut journal = lock(&self.journal);
+        self.refresh_for_reading(&mut journal)?;
+        let entry = journal.get(id).filter(|entry| entry.state != EntryState::Removed);
+        entry.cloned().ok_or_else(|| Error::not_found("run", id))
+    }
+
+    /// Without a catalog a reader makes one for itself, in memory.
+    pub(super) fn refresh_for_reading(&self, journal: &mut crate::catalog::Journal) -> Result<()> {
+        journal.refresh()?;
+        if journal.is_lost() {
+            let entries = self.entries_from_folders()?;
+            journal.replace(entries);
+        }
+        Ok(())
+    }
+
+    pub(super) fn run_from_summary(&self, entry: &RunEntry, summary: &Summary) -> Result<Run> {
+        let records = decode_meta(&self.paths.catalog_file(), &summary.meta)?;
+        self.saw_change(records.iter().map(|record| record.at_us).max().unwrap_or(0));
+        let metrics = summary.metrics.iter().map(|(name, stats)| (name.clone(), MetricSummary { stats: *stats }));
+        Ok(RunState::from_records(&records).to_run(entry.run_id, entry.experiment_id, metrics.collect()))
+    }
+
+    fn run_from_entry(&self, entry: &RunEntry) -> Result<Run> {
+        match &entry.state {
+            EntryState::Settled(summary) => self.run_from_summary(entry, summary),
+            _ => Ok(RunView::read(self, entry.experiment_id, entry.run_id)?.to_run(self)),
+        }
+    }
+}
+
+impl Store {
+    /// Creates a run in state `RUNNING` and returns its writer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] or [`Error::InvalidState`] when the experiment does not exist or is deleted,
+    /// [`Error::AlreadyExists`] when the given id is taken, [`Error::ParamConflict`] when a param is given twice with
+    /// different values; names and values that break their rules; a read-only store; system errors.
+    pub fn create_run(&self, new: NewRun) -> Result<RunWriter> {
+        let shared = &self.shared;
+        shared.check_writable()?;
+        check_new_run(&new)?;
+        let experiment = shared.active_experiment(new.experiment_id)?;
+        let id = new.id.unwrap_or_else(|| RunId::from_bytes(shared.env.clock.random_id()));
+        let changes = creation(shared, id, &experiment, new)?;
+        let _run_lock = shared.lock_run(id)?;
+        match shared.entry(id) {
+            Ok(_) => return Err(Error::AlreadyExists { what: "run", name: id.to_string() }),
+            Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        shared.unsettle(id, experiment.id)?;
+        let dir = shared.paths.run(experiment.id, id);
+        let begun = shared
+            .env
+            .fs
+            .create_dir_all(&dir)
+            .at(&dir, "create")
+            .and_then(|()| RunCore::begin(shared, experiment.id, id, RunState::default(), 0, changes));
+        match begun {
+            Ok(core) => Ok(RunWriter::new(core, &self.open)),
+            Err(error) => {
+                // What cannot be removed now says nothing, is shown to nobody, and goes when the store is next opened.
+                let _ = shared.forget_run(experiment.id, id, &dir);
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens one more writer of an existing run, whatever its status; the run is `RUNNING` again. Several processes
+    /// may write to one run at a time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::InvalidState`] when the run is deleted, a read-only store, system errors.
+    pub fn resume_run(&self, id: RunId) -> Result<RunWriter> {
+        let shared = &self.shared;
+        shared.check_writable()?;
+        let _run_lock = shared.lock_run(id)?;
+        let entry = shared.entry(id)?;
+        let view = RunView::read(shared, entry.experiment_id, id)?;
+        if view.state.deleted_at().is_some() {
+            return Err(Error::InvalidState {
+                what: "run",
+                name: id.to_string(),
+                state: "is deleted; restore it first",
+            });
+        }
+        shared.unsettle(id, entry.experiment_id)?;
+        let after_us = view.last_log_us;
+        let core = RunCore::begin(shared, entry.experiment_id, id, view.state, after_us, vec![running()])?;
+        Ok(RunWriter::new(core, &self.open))
+    }
+
+    /// One run with params, tags and a summary of each metric.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; damaged files; system errors.
+    pub fn run(&self, id: RunId) -> Result<Run> {
+        self.shared.run_from_entry(&self.shared.entry(id)?)
+    }
+
+    /// The runs that `filter` lets through, those that started last first.
+    ///
+    /// Ended runs are answered from the catalog; the files of runs that are being written are asked. A run whose
+    /// files are damaged is shown as far as it can be read, or left out when nothing can: [`Self::verify`] names it, and
+    /// [`Self::incidents`] says why.
+    ///
+    /// # Errors
+    /// System errors.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
+        let entries: Vec<RunEntry> = {
+            let mut journal = lock(&self.shared.journal);
+            self.shared.refresh_for_reading(&mut journal)?;
+            let wanted = |entry: &&RunEntry| {
+                let experiment = filter.experiment_id.is_none_or(|id| id == entry.experiment_id);
+                experiment && entry.state != EntryState::Removed
+            };
+            journal.entries().values().filter(wanted).cloned().collect()
+        };
+        let mut runs = Vec::new();
+        for entry in &entries {
+            match self.shared.run_from_entry(entry) {
+                Ok(run) => runs.push(run),
+                Err(Error::NotFound { .. }) => {}
+                // One run that cannot be read does not hide the others.
+                Err(error) => self.shared.note_once(&self.shared.paths.run(entry.experiment_id, entry.run_id), &error),
+            }
+        }
+        runs.retain(|run| filter.view.shows(run.lifecycle_stage));
+        runs.sort_by(|a, b| (b.start_time, a.id).cmp(&(a.start_time, b.id)));
+        Ok(runs)
+    }
+}
+
+/// The changes that create a run.
+fn creation(shared: &Shared, id: RunId, experiment: &Experiment, new: NewRun) -> Result<Vec<Change>> {
+    let params: Vec<(&str, &str)> = new.params.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let params = new_params(id, &RunState::default(), &params)?;
+    let mut changes = vec![Change::Created {
+        experiment_id: experiment.id,
+        experiment_name: experiment.name.clone(),
+        start_time: new.start_time.unwrap_or_else(|| shared.now_ms()),
+        user: new.user.unwrap_or_default(),
+        parent: new.parent,
+    }];
+    changes.extend(new.name.map(Change::Name));
+    changes.push(running());
+    changes.extend(new.tags.into_iter().map(|(key, value)| Change::Tag { key, value }));
+    changes.extend(params);
+    Ok(changes)
+}
+
+fn running() -> Change {
+    Change::Status { status: RunStatus::Running, cause: StatusCause::Reported, end_time: None }
+}
+
+/// Keeps the compiler's promise that a writer can be shared between threads.
+const fn _assert_shareable<T: Send + Sync>() {}
+const _: () = _assert_shareable::<Arc<RunCore>>();

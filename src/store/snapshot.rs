@@ -1,0 +1,173 @@
+//! A consistent view of one run.
+
+use super::run_view::{PointSource, RunView};
+use super::{Shared, Store};
+use crate::error::{Error, Result};
+use crate::query::MetricQuery;
+use crate::segment::{Head, SegmentReader};
+use crate::types::{Columns, Point, Run, RunId, Stats};
+use std::sync::Arc;
+
+/// One run at one instant: everything acknowledged before it was taken, and nothing later.
+///
+/// It stays valid while it lives, also when compaction or deletion removes the files beneath it, and takes no lock:
+/// writers do not wait for it, nor it for them.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+/// run.log_metric("loss", 1, 0.5)?;
+/// let snapshot = store.snapshot(run.id())?;
+/// run.log_metric("loss", 2, 0.4)?;
+/// assert_eq!(snapshot.latest("loss").map(|point| point.step), Some(1));
+/// assert_eq!(snapshot.metric("loss")?.points().count(), 1);
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Snapshot {
+    run: Run,
+    sources: Vec<PointSource>,
+    /// Segments that cannot be read come first; then ends of logs that cannot be believed.
+    damage: Vec<Error>,
+    unread_files: usize,
+}
+
+/// Points of one metric that lie together: a chunk of a segment, or the content of a log.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    place: Place,
+    /// Smallest and largest step and timestamp; `None` when they are not known without reading.
+    pub(crate) ranges: Option<((i64, i64), (i64, i64))>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Chunk { segment: Arc<SegmentReader>, group: usize, position: usize, chunk: usize },
+    Log { head: Arc<Head>, metric: String },
+}
+
+impl Piece {
+    /// Appends the points, as written.
+    pub(crate) fn read_into(&self, out: &mut Columns) -> Result<()> {
+        match &self.place {
+            Place::Log { head, metric } => {
+                if let Some(series) = head.metric(metric) {
+                    head.points(series).for_each(|point| out.push(point));
+                }
+                Ok(())
+            }
+            Place::Chunk { segment, group, position, chunk } => {
+                let index = segment.group(*group)?;
+                let values = index.series.get(*position).and_then(|series| series.get(*chunk));
+                let (Some(axis), Some(values)) = (index.axis.get(*chunk), values) else {
+                    return Err(segment.damaged("a metric has no place in its group"));
+                };
+                let old = out.len();
+                let read = segment
+                    .read_ints(&axis.steps.column, axis.rows, &mut out.steps)
+                    .and_then(|()| segment.read_ints(&axis.timestamps.column, axis.rows, &mut out.timestamps))
+                    .and_then(|()| segment.read_floats(&values.column, axis.rows, &mut out.values));
+                if read.is_err() {
+                    out.steps.truncate(old);
+                    out.timestamps.truncate(old);
+                    out.values.truncate(old);
+                }
+                read
+            }
+        }
+    }
+}
+
+impl Snapshot {
+    fn new(shared: &Shared, view: RunView) -> Self {
+        let run = view.to_run(shared);
+        let sources = view.sources.into_iter().map(|(_, source)| source).collect();
+        let unread_files = view.files.damage.len();
+        let damage = view.files.damage.into_iter().chain(view.lost_ends).collect();
+        Self { run, sources, damage, unread_files }
+    }
+
+    /// What of the run could not be read, and is missing here: damaged files, which make questions about points fail
+    /// unless they skip it ([`MetricQuery::skip_damaged`]), and ends of logs that a power loss or damage has taken.
+    pub fn damage(&self) -> &[Error] {
+        &self.damage
+    }
+
+    /// The run with its params, tags, and a summary of each metric.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Statistics of a metric over all its points; `None` when the run has no such metric.
+    pub fn stats(&self, key: &str) -> Option<&Stats> {
+        self.run.metrics.get(key).map(|summary| &summary.stats)
+    }
+
+    /// The point with the greatest (step, timestamp, value). Cost: one look-up by name.
+    pub fn latest(&self, key: &str) -> Option<Point> {
+        self.stats(key).and_then(|stats| stats.latest)
+    }
+
+    /// A question about the points of a metric.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the run has no such metric.
+    pub fn metric(&self, key: &str) -> Result<MetricQuery<'_>> {
+        // The snapshot's own key outlives the question, the caller's need not.
+        match self.run.metrics.get_key_value(key) {
+            Some((key, _)) => Ok(MetricQuery::new(self, key)),
+            // The damaged file may hold it.
+            None => Err(self.unread_file().unwrap_or_else(|| Error::not_found("metric", key))),
+        }
+    }
+
+    /// The first file of the run that cannot be read: its points are missing from everything here.
+    pub(crate) fn unread_file(&self) -> Option<Error> {
+        self.damage.get(..self.unread_files).and_then(<[Error]>::first).map(Error::copy)
+    }
+
+    /// The pieces of a metric, in the order in which they count as written. `skip_damaged` leaves out segments whose
+    /// index cannot be read.
+    pub(crate) fn pieces(&self, key: &str, skip_damaged: bool) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        for source in &self.sources {
+            match source {
+                PointSource::Log(head) => {
+                    if head.metric(key).is_some() {
+                        let place = Place::Log { head: Arc::clone(head), metric: key.to_owned() };
+                        pieces.push(Piece { place, ranges: None });
+                    }
+                }
+                PointSource::Segment(segment) => match chunks(segment, key) {
+                    Err(Error::Corrupt { .. }) if skip_damaged => {}
+                    chunks => pieces.extend(chunks?),
+                },
+            }
+        }
+        Ok(pieces)
+    }
+}
+
+fn chunks(segment: &Arc<SegmentReader>, key: &str) -> Result<Vec<Piece>> {
+    let Some(series) = segment.metric(key) else { return Ok(Vec::new()) };
+    let (group, position) = (series.group as usize, series.position as usize);
+    let index = segment.group(group)?;
+    let piece = |(chunk, axis): (usize, &crate::format::index::AxisChunk)| Piece {
+        place: Place::Chunk { segment: Arc::clone(segment), group, position, chunk },
+        ranges: Some(((axis.steps.min, axis.steps.max), (axis.timestamps.min, axis.timestamps.max))),
+    };
+    Ok(index.axis.iter().enumerate().map(piece).collect())
+}
+
+impl Store {
+    /// Takes a snapshot of a run, live or ended.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; system errors. Damage is met by the questions that it concerns.
+    pub fn snapshot(&self, id: RunId) -> Result<Snapshot> {
+        let entry = self.shared.entry(id)?;
+        let view = RunView::read(&self.shared, entry.experiment_id, id)?;
+        Ok(Snapshot::new(&self.shared, view))
+    }
+}

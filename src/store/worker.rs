@@ -1,0 +1,134 @@
+//! The background threads: each waits for its alarm or the clock, does one round of maintenance, and starts again.
+//!
+//! Two of them, since a merge can take seconds and a sync must not wait for it: one keeps up with the writers (extents
+//! ahead of need, syncs that are due), one seals, settles and compacts.
+
+use super::{Shared, lock, maintenance};
+use crate::error::{Error, Result};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Longest sleep: how late another process's wish or a due sync may be noticed.
+const MAX_SLEEP: Duration = Duration::from_millis(200);
+
+/// Wakes the thread before its time.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm {
+    state: Mutex<Signal>,
+    rung: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Signal {
+    #[default]
+    Quiet,
+    Work,
+    Stop,
+}
+
+impl Alarm {
+    /// Says that there is work. Cheap when it was said already.
+    pub(crate) fn ring(&self) {
+        let mut state = lock(&self.state);
+        if *state == Signal::Quiet {
+            *state = Signal::Work;
+            self.rung.notify_one();
+        }
+    }
+
+    fn stop(&self) {
+        *lock(&self.state) = Signal::Stop;
+        self.rung.notify_all();
+    }
+
+    /// Waits for a ring or until `timeout` is over; false when the thread shall stop.
+    fn wait(&self, timeout: Duration) -> bool {
+        let state = lock(&self.state);
+        let quiet = |state: &mut Signal| *state == Signal::Quiet;
+        let waited = self.rung.wait_timeout_while(state, timeout, quiet);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if *state == Signal::Stop {
+            return false;
+        }
+        *state = Signal::Quiet;
+        true
+    }
+}
+
+/// The threads of one store.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+type Round = fn(&Arc<Shared>) -> Result<bool>;
+
+impl Worker {
+    pub(crate) fn start(shared: &Arc<Shared>) -> Result<Self> {
+        // Half the interval: a sync that was not due at one look is not late at the next.
+        let tick = (shared.options.sync_interval / 2).clamp(Duration::from_millis(1), MAX_SLEEP);
+        let mut worker = Self { shared: Arc::clone(shared), threads: Vec::new() };
+        let rounds: [(&str, Round, Duration); 2] = [
+            ("trackway-sync", |shared| maintenance::keep_up(shared, false), tick),
+            ("trackway-seal", maintenance::tidy_up, MAX_SLEEP),
+        ];
+        for (name, round, tick) in rounds {
+            let shared = Arc::clone(shared);
+            let spawned =
+                std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared, name, round, tick));
+            match spawned {
+                Ok(thread) => worker.threads.push(thread),
+                Err(error) => {
+                    let path = worker.shared.paths.root().to_path_buf();
+                    worker.stop();
+                    return Err(Error::io(&path, "start a background thread of", error));
+                }
+            }
+        }
+        Ok(worker)
+    }
+
+    /// Returns when the threads have ended.
+    pub(crate) fn stop(self) {
+        self.shared.append_alarm.stop();
+        self.shared.seal_alarm.stop();
+        for thread in self.threads {
+            // A panic was noted by its thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Notes it at once when the thread panics: what it would have synced or sealed is then left to the writers' own calls.
+struct Guard<'a>(&'a Shared);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let root = self.0.paths.root().to_path_buf();
+            self.0.note_incident(&root, 0, "a background thread panicked; open the store again".to_owned());
+        }
+    }
+}
+
+fn run(shared: &Arc<Shared>, name: &str, round: Round, tick: Duration) {
+    let _guard = Guard(shared);
+    let alarm = if name == "trackway-sync" { &shared.append_alarm } else { &shared.seal_alarm };
+    while alarm.wait(tick) {
+        if let Err(error) = round(shared) {
+            shared.note_once(shared.paths.root(), &error);
+        }
+    }
+}
+
+impl Shared {
+    /// An error that nobody waits for is kept where its owner can see it; each text once.
+    pub(super) fn note_once(&self, path: &std::path::Path, error: &Error) {
+        let what = format!("left for later: {error}");
+        if !lock(&self.incidents).iter().any(|known| known.what == what) {
+            self.note_incident(path, 0, what);
+        }
+    }
+}

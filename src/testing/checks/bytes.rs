@@ -1,0 +1,168 @@
+//! Decoders of bytes without a file around them.
+
+use super::edited;
+use crate::codec::{self, CodecId, Effort};
+use crate::format::frame::{self, Next, Published};
+use crate::format::header::{FileType, HEADER_LEN, Header, decode_body, encode_file};
+use crate::format::index::GroupIndex;
+use crate::format::record::{Base, Meta, Record};
+use crate::format::segment::{Footer, Trailer, decode_section, encode_section};
+use crate::format::wire::Reader;
+use crate::segment::Head;
+use crate::types::{Experiment, ExperimentId, FileId, LifecycleStage};
+
+const ID: FileId = FileId([7; 16]);
+
+fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
+    bytes.split_at(at.min(bytes.len()))
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Scanning frames ends, goes forward, and stays within the bytes.
+pub fn frame(bytes: &[u8]) {
+    let (word, file) = split(bytes, 8);
+    let published = Published::from_word(number(word));
+    let mut at = 0;
+    loop {
+        match frame::next(file, 0, at, published, ID) {
+            Next::Frame { payload, next } => {
+                assert!(next > at && payload.len() < file.len());
+                let _ = frame::word_lies_in(published, at, payload, ID);
+                at = next;
+            }
+            Next::Pad { next } => {
+                assert!(next > at);
+                at = next;
+            }
+            Next::Open { .. } | Next::End | Next::Behind | Next::Bad(_) => break,
+        }
+    }
+    // A valid frame with the bytes as payload comes back.
+    let seed = frame::seed(ID, 4096);
+    let running = crate::format::wire::crc(seed, file);
+    let mut valid = frame::close_word(running, file.len() as u32).to_le_bytes().to_vec();
+    valid.extend_from_slice(file);
+    let end = Published { end: frame::align(4096 + valid.len() as u64) as u32, crc: 0 };
+    if !file.is_empty() {
+        let Next::Frame { payload, .. } = frame::next(&valid, 4096, 4096, end, ID) else { panic!("no frame") };
+        assert_eq!(payload, file);
+    }
+}
+
+/// Records as a frame has them, and records about a run as a segment has them.
+pub fn record(bytes: &[u8]) {
+    let mut head = Head::default();
+    let (first, _) = split(bytes, bytes.len() / 2);
+    // In two parts, as a live log is read, and in one.
+    if head.ingest(first, 0).is_ok() {
+        let _ = head.ingest(bytes, first.len());
+    }
+    let mut head = Head::default();
+    let _ = head.ingest(bytes, 0);
+    head.count();
+    for series in head.series() {
+        assert_eq!(head.stats(series).count, head.points(series).len() as u64);
+    }
+    let (mut reader, mut base) = (Reader::new(bytes), Base::default());
+    while !reader.is_empty() && Record::decode(&mut reader, &mut base, |row| Some(row as usize % 8)).is_ok() {}
+    if let Ok(records) = Meta::decode_all(bytes) {
+        let mut again = Vec::new();
+        records.iter().for_each(|record| record.encode(&mut again));
+        assert_eq!(Meta::decode_all(&again).as_ref(), Ok(&records));
+        let state = crate::catalog::RunState::from_records(&records);
+        assert_eq!(crate::catalog::RunState::from_records(&state.records()).records(), state.records());
+    }
+}
+
+/// Each codec on any bytes, and the values that the bytes are through every effort and back.
+pub fn codec(bytes: &[u8]) {
+    let (head, column) = split(bytes, 3);
+    let n = usize::try_from(number(head) >> 8).unwrap_or(0) % 5000;
+    let codec = CodecId::ALL[usize::from(head.first().copied().unwrap_or(0)) % CodecId::ALL.len()];
+    let (mut ints, mut floats) = (vec![1], vec![1.0]);
+    let read = codec::decode_ints(codec, column, n, &mut ints);
+    assert_eq!(ints.len(), if read.is_ok() { n + 1 } else { 1 });
+    let read = codec::decode_floats(codec, column, n, &mut floats);
+    assert_eq!(floats.len(), if read.is_ok() { n + 1 } else { 1 });
+    if let Ok(text) = codec::text::decompress(column, n) {
+        assert_eq!(text.len(), n);
+    }
+    let (words, _) = column.as_chunks::<8>();
+    let ints: Vec<i64> = words.iter().map(|word| i64::from_le_bytes(*word)).collect();
+    let floats: Vec<f64> = ints.iter().map(|int| f64::from_bits(*int as u64)).collect();
+    for effort in [Effort::Seal, Effort::Compact] {
+        let (mut stored, mut back) = (Vec::new(), Vec::new());
+        let id = codec::encode_ints(&ints, effort, &mut stored);
+        codec::decode_ints(id, &stored, ints.len(), &mut back).unwrap();
+        assert_eq!(back, ints);
+        let (mut stored, mut back) = (Vec::new(), Vec::new());
+        let id = codec::encode_floats(&floats, effort, &mut stored);
+        codec::decode_floats(id, &stored, floats.len(), &mut back).unwrap();
+        assert!(back.iter().map(|v| v.to_bits()).eq(floats.iter().map(|v| v.to_bits())));
+    }
+}
+
+/// The parts of a segment that say what is where, behind their checksums.
+pub fn footer(bytes: &[u8]) {
+    let (head, raw) = split(bytes, 4);
+    let end = 64 + number(head);
+    if let Ok(footer) = Footer::decode(raw, 64, end) {
+        let again = Footer::decode(&footer.encode(), 64, end);
+        // As text, since NaN differs from itself.
+        assert_eq!(format!("{again:?}"), format!("{:?}", Ok::<_, ()>(&footer)));
+    }
+    if let Ok(index) = GroupIndex::decode(raw, 64, end) {
+        let again = GroupIndex::decode(&index.encode(), 64, end);
+        assert_eq!(format!("{again:?}"), format!("{:?}", Ok::<_, ()>(&index)));
+    }
+    let _ = Trailer::decode(raw, ID);
+    let _ = decode_section(ID, 64, raw);
+    let section = encode_section(ID, 64, raw);
+    assert_eq!(decode_section(ID, 64, &section).as_deref(), Ok(raw));
+    let damaged = edited(&section, head);
+    if damaged != section {
+        assert!(decode_section(ID, 64, &damaged).is_err());
+    }
+}
+
+/// The header of every kind of file, alone and around a small body.
+pub fn header(bytes: &[u8]) {
+    for file_type in FileType::ALL {
+        if let Ok(header) = Header::decode(bytes, file_type) {
+            let _ = decode_body(bytes, &header);
+        }
+    }
+    let _ = crate::format::log::LogHeader::decode(bytes);
+    let (edits, body) = split(bytes, 8);
+    let original = encode_file(&Header::new(FileType::Store, ID, [1; 16]), body);
+    let damaged = edited(&original, edits);
+    if damaged != original {
+        let read = Header::decode(&damaged, FileType::Store).map(|header| decode_body(&damaged, &header).is_ok());
+        assert!(!matches!(read, Ok(true)), "a damaged file of {} bytes was accepted", HEADER_LEN + 8 + body.len());
+    }
+}
+
+/// An experiment's file.
+pub fn experiment(bytes: &[u8]) {
+    use crate::format::experiment::{decode, encode};
+    if let Ok(experiment) = decode(bytes) {
+        assert_eq!(decode(&encode(&experiment)), Ok(experiment));
+    }
+    let (edits, name) = split(bytes, 8);
+    let experiment = Experiment {
+        id: ExperimentId::new(number(edits)),
+        name: String::from_utf8_lossy(name).into_owned(),
+        lifecycle_stage: LifecycleStage::Deleted,
+        created_at: -1,
+        updated_at: i64::MAX,
+        tags: [("key".to_owned(), "value".to_owned())].into(),
+    };
+    let stored = encode(&experiment);
+    if experiment.name.len() < 1000 {
+        assert_eq!(decode(&stored), Ok(experiment));
+    }
+    let _ = decode(&edited(&stored, edits));
+}

@@ -1,0 +1,410 @@
+//! Operations on a real store over a simulated machine and on the model, compared after each.
+//!
+//! Where it is not known whether a call took place (it failed, or the process was killed in it), several models go
+//! on side by side; those that what is read contradicts are dropped, and at least one must be left.
+
+use super::compare::{Followed, Held};
+use super::model::{Action, Change, Model};
+use super::observe::{Checked, observe};
+use super::pools;
+use super::{Crash, Op, Setup};
+use crate::env::Env;
+use crate::env::sim::SimDisk;
+use crate::{Error, ErrorKind, NewRun, Result, RunId, RunStatus, RunWriter, StatusCause, Store, StoreOptions};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const STORE: &str = "/data/store";
+/// Writers open at a time, and runs in all: enough for any meeting of two.
+const MAX_WRITERS: usize = 5;
+const MAX_RUNS: usize = 6;
+/// Models that go on side by side: more than any sequence of doubtful calls has needed.
+const MAX_MODELS: usize = 256;
+/// Everything is compared in depth after so many operations.
+const DEEP_EVERY: usize = 12;
+const DAY_US: u64 = 24 * 3600 * 1_000_000;
+
+#[derive(Debug)]
+pub(super) struct Process {
+    env: Env,
+    pub(super) store: Store,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) number: usize,
+    pub(super) second: bool,
+    pub(super) writer: RunWriter,
+}
+
+pub(super) struct Runner {
+    pub(super) disk: SimDisk,
+    setup: Setup,
+    first: Option<Process>,
+    second: Option<Process>,
+    pub(super) writers: Vec<Writer>,
+    pub(super) held: Vec<Held>,
+    pub(super) followed: Vec<Followed>,
+    runs: Vec<RunId>,
+    pub(super) models: Vec<Model>,
+    writer_numbers: usize,
+    /// Calls may have failed for reasons outside of the store.
+    pub(super) faulty: bool,
+    crash: Option<Crash>,
+    pub(super) struck: bool,
+}
+
+impl Runner {
+    /// Opens a new store on a new machine; the crash may strike in this already.
+    pub(super) fn start(setup: &Setup, crash: Option<Crash>) -> std::result::Result<Self, String> {
+        let disk = SimDisk::new(setup.seed);
+        disk.set_mappable(setup.mapped);
+        let models = vec![Model::new(setup.medium)];
+        let mut runner = Self {
+            disk,
+            setup: setup.clone(),
+            first: None,
+            second: None,
+            writers: Vec::new(),
+            held: Vec::new(),
+            followed: Vec::new(),
+            runs: Vec::new(),
+            models,
+            writer_numbers: 0,
+            faulty: false,
+            crash,
+            struck: false,
+        };
+        runner.plan_crash();
+        runner.open(false)?;
+        Ok(runner)
+    }
+
+    /// Tells the machine of the crash that is still to come.
+    fn plan_crash(&self) {
+        if let Some(Crash { at, point, .. }) = self.crash {
+            self.disk.crash_at(at.saturating_sub(self.disk.calls()), point.simulated());
+        }
+    }
+
+    pub(super) fn options(&self, env: &Env) -> StoreOptions {
+        let durability = if self.setup.medium { crate::Durability::Medium } else { crate::Durability::Process };
+        let mut options = StoreOptions::new()
+            .background(false)
+            .durability(durability)
+            .log_bytes(0)
+            .chunk_rows(64)
+            .deleted_retention(Duration::from_secs(12 * 3600));
+        options.env = Some(env.clone());
+        options
+    }
+
+    pub(super) fn process(&self, second: bool) -> Option<&Process> {
+        if second { self.second.as_ref() } else { self.first.as_ref() }
+    }
+
+    fn slot(&mut self, second: bool) -> &mut Option<Process> {
+        if second { &mut self.second } else { &mut self.first }
+    }
+
+    /// Starts a process and opens the store in it; what the dead have left is completed by this.
+    fn open(&mut self, second: bool) -> Checked {
+        self.start_process(second)?;
+        let complete = Action::Complete { second, remove: false };
+        let certain = !self.faulty;
+        self.models = self.models.iter().filter_map(|model| model.apply(&complete, certain).1.pop()).collect();
+        Ok(())
+    }
+
+    fn start_process(&mut self, second: bool) -> Checked {
+        let env = self.disk.process();
+        let mut opened = self.options(&env).open(Path::new(STORE));
+        if is_dead(&env) {
+            drop(opened);
+            return self.crashed(second);
+        }
+        if opened.as_ref().is_err_and(|error| self.faulty && is_fault(error)) {
+            self.disk.clear_plans();
+            self.disk.set_capacity(None);
+            opened = self.options(&env).open(Path::new(STORE));
+        }
+        let store = opened.map_err(|error| format!("the store cannot be opened: {error}"))?;
+        *self.slot(second) = Some(Process { env, store });
+        Ok(())
+    }
+
+    /// The planned crash has struck in a process: what the plan says follows.
+    fn crashed(&mut self, second: bool) -> Checked {
+        self.struck = true;
+        match self.crash.take() {
+            Some(Crash { power: true, .. }) => self.power_loss(),
+            _ => self.kill(second),
+        }
+    }
+
+    fn forget(&mut self, second: bool) {
+        self.writers.retain(|writer| writer.second != second);
+        self.held.retain(|held| held.second != second);
+        self.followed.retain(|followed| followed.second != second);
+        *self.slot(second) = None;
+    }
+
+    fn kill(&mut self, second: bool) -> Checked {
+        if let Some(process) = self.process(second) {
+            self.disk.kill(&process.env);
+        }
+        self.models.iter_mut().for_each(|model| model.kill(Some(second)));
+        self.forget(second);
+        self.open(second)
+    }
+
+    fn power_loss(&mut self) -> Checked {
+        self.disk.power_loss();
+        // It ends all plans.
+        self.plan_crash();
+        self.disk.set_capacity(None);
+        self.forget(true);
+        self.forget(false);
+        self.start_process(false)?;
+        let process = self.first.as_ref().ok_or("no process")?;
+        let seen = observe(&process.store, true).map_err(|error| format!("after a power loss: {error}"))?;
+        self.keep(|model| model.settle_power_loss(&seen))
+    }
+
+    /// Applies one operation and compares.
+    pub(super) fn step(&mut self, number: usize, op: Op) -> Checked {
+        match op {
+            Op::Kill { second } if self.process(second).is_some() => self.kill(second)?,
+            Op::PowerLoss => self.power_loss()?,
+            Op::Reopen { second } if self.process(second).is_some() => {
+                self.close(second)?;
+                self.open(second)?;
+            }
+            Op::CloseSecond if self.second.is_some() => self.close(true)?,
+            Op::OpenSecond if self.second.is_none() => self.open(true)?,
+            Op::Fail { after, full } => {
+                let kind = if full { std::io::ErrorKind::StorageFull } else { std::io::ErrorKind::Other };
+                self.faulty = true;
+                // One at a time: the machine cannot have two faults strike in one call.
+                self.disk.clear_plans();
+                self.disk.fail_after(u64::from(after) + 1, kind);
+            }
+            Op::FillDisk { blocks } => {
+                self.faulty = true;
+                self.disk.set_capacity(self.disk.used() + u64::from(blocks) * 4096);
+            }
+            Op::FreeDisk => self.disk.set_capacity(None),
+            Op::Hold { second, run } => self.hold(second, run)?,
+            Op::Follow { second, run } => self.follow(second, run)?,
+            op => self.act(op)?,
+        }
+        self.compare(op == Op::Check || number % DEEP_EVERY == DEEP_EVERY - 1)
+    }
+
+    /// Drops the writers of a process and closes its store.
+    fn close(&mut self, second: bool) -> Checked {
+        while let Some(at) = self.writers.iter().position(|writer| writer.second == second) {
+            self.drop_writer(at)?;
+            if self.faulty {
+                self.compare(false)?;
+            }
+            if self.process(second).is_none_or(|process| is_dead(&process.env)) {
+                return Ok(());
+            }
+        }
+        self.followed.retain(|followed| followed.second != second);
+        if let Some(process) = self.slot(second).take() {
+            let closed = process.store.close();
+            if is_dead(&process.env) {
+                return self.crashed(second);
+            }
+            self.accept(closed)?;
+        }
+        self.models.iter_mut().for_each(|model| model.kill(Some(second)));
+        Ok(())
+    }
+
+    /// An error that only an injected fault explains.
+    fn accept(&self, result: Result<()>) -> Checked {
+        match result {
+            Err(error) if !(self.faulty && is_fault(&error)) => Err(format!("unexpected: {error}")),
+            _ => Ok(()),
+        }
+    }
+
+    fn drop_writer(&mut self, at: usize) -> Checked {
+        let Writer { number, second, writer } = self.writers.remove(at);
+        drop(writer);
+        let action = Action::End { writer: number, status: RunStatus::Killed, cause: StatusCause::Dropped };
+        let done =
+            if self.faulty { Err(Error::Poisoned { path: STORE.into(), cause: "unknown".to_owned() }) } else { Ok(()) };
+        self.settle(second, &action, done)
+    }
+
+    pub(super) fn pick_run(&self, run: u8) -> Option<RunId> {
+        (!self.runs.is_empty()).then(|| self.runs[run as usize % self.runs.len()])
+    }
+
+    fn act(&mut self, op: Op) -> Checked {
+        match op {
+            Op::CreateRun { second, experiment, named } => self.create_run(second, experiment, named),
+            Op::Resume { second, run } => self.resume(second, run),
+            Op::End { writer, status } if !self.writers.is_empty() => self.end(writer, status),
+            Op::Drop { writer } if !self.writers.is_empty() => self.drop_writer(writer as usize % self.writers.len()),
+            Op::Advance => {
+                self.disk.advance(DAY_US);
+                self.models = self.models.iter().filter_map(|m| m.apply(&Action::Advance, true).1.pop()).collect();
+                Ok(())
+            }
+            op => match self.by_writer(op).or_else(|| self.outside(op)) {
+                Some((second, action, done)) => self.settle(second, &action, done),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn create_run(&mut self, second: bool, experiment: u8, named: bool) -> Checked {
+        if self.runs.len() >= MAX_RUNS || self.writers.len() >= MAX_WRITERS {
+            return Ok(());
+        }
+        let Some(Process { store, .. }) = self.process(second) else { return Ok(()) };
+        let serial = self.runs.len() as u8;
+        // All use one of two lock files, so that runs share them.
+        let id = RunId::from_bytes([serial + 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, serial % 2]);
+        let (name, start_time) = (pools::experiment(experiment), 1000 + i64::from(serial / 2));
+        let mut call = vec![Change::Created { start_time }, Change::Status(RunStatus::Running, StatusCause::Reported)];
+        let created = store.experiment_by_name(name).and_then(|experiment| {
+            let mut new = NewRun::new(experiment.id).id(id).start_time(start_time);
+            if named {
+                new = new.name(pools::name(serial)).tag(pools::key(serial), pools::text(serial));
+                call.push(Change::Name(pools::name(serial).to_owned()));
+                call.push(Change::Tag(pools::key(serial).to_owned(), pools::text(serial).to_owned()));
+            }
+            store.create_run(new)
+        });
+        self.runs.push(id);
+        let (experiment, writer) = (name.to_owned(), self.next_writer());
+        let action = Action::CreateRun { id, experiment, writer, second, call: Arc::new(call) };
+        self.begun(second, &action, writer, created)
+    }
+
+    fn next_writer(&mut self) -> usize {
+        self.writer_numbers += 1;
+        self.writer_numbers
+    }
+
+    fn resume(&mut self, second: bool, run: u8) -> Checked {
+        let (Some(process), Some(id)) = (self.process(second), self.pick_run(run)) else { return Ok(()) };
+        if self.writers.len() >= MAX_WRITERS {
+            return Ok(());
+        }
+        let resumed = process.store.resume_run(id);
+        let writer = self.next_writer();
+        self.begun(second, &Action::Resume { id, writer, second }, writer, resumed)
+    }
+
+    fn begun(&mut self, second: bool, action: &Action, number: usize, begun: Result<RunWriter>) -> Checked {
+        let done = match begun {
+            Ok(writer) => {
+                self.writers.push(Writer { number, second, writer });
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        let failed = done.is_err();
+        self.settle(second, action, done)?;
+        if failed {
+            self.models.iter_mut().for_each(|model| model.bury(number));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, writer: u8, status: u8) -> Checked {
+        let at = writer as usize % self.writers.len();
+        let status = [RunStatus::Finished, RunStatus::Failed, RunStatus::Killed][status as usize % 3];
+        let Writer { number, second, writer } = self.writers.remove(at);
+        let done = writer.end(status, None);
+        if done.is_ok() && writer.log_metric("loss", 0, 0.0).is_ok() {
+            return Err("a writer that has ended takes a point".to_owned());
+        }
+        drop(writer);
+        let failed = done.is_err();
+        let before = self.models.clone();
+        self.settle(second, &Action::End { writer: number, status, cause: StatusCause::Reported }, done)?;
+        if failed {
+            // Dropping the writer has tried again.
+            let dropped = Action::End { writer: number, status: RunStatus::Killed, cause: StatusCause::Dropped };
+            self.models.extend(before.iter().flat_map(|model| model.apply(&dropped, false).1));
+            self.models.iter_mut().for_each(|model| model.bury(number));
+        }
+        Ok(())
+    }
+
+    /// Brings the models up to an action with this outcome.
+    fn settle(&mut self, second: bool, action: &Action, done: Result<()>) -> Checked {
+        let dead = self.process(second).is_none_or(|process| is_dead(&process.env));
+        let unsure = dead || done.as_ref().is_err_and(|error| self.faulty && is_fault(error));
+        let mut next = Vec::new();
+        let mut expected = None;
+        for model in &self.models {
+            let (result, mut steps) = model.apply(action, !unsure);
+            match (&done, result) {
+                _ if unsure => {
+                    // Of an end, "not told" is one of the steps.
+                    if !matches!(action, Action::End { .. }) {
+                        next.push(model.clone());
+                    }
+                    next.append(&mut steps);
+                }
+                (Ok(()), Ok(())) => next.extend(steps.pop()),
+                (Err(error), Err(kind)) if error.kind() == kind => next.push(model.clone()),
+                (_, result) => expected = Some(result),
+            }
+        }
+        if next.is_empty() {
+            return Err(format!("{action:?}: the answer is {done:?}, expected {expected:?}"));
+        }
+        if let (Action::End { writer, .. }, true) = (action, unsure) {
+            next.iter_mut().for_each(|model| model.bury(*writer));
+        }
+        next.truncate(MAX_MODELS);
+        self.models = next;
+        if dead { self.crashed(second) } else { Ok(()) }
+    }
+
+    /// The end of every sequence: all goes well again, is logged to once more, closed, opened and compacted.
+    pub(super) fn finish(&mut self) -> Checked {
+        self.disk.clear_plans();
+        self.disk.set_capacity(None);
+        self.compare(true)?;
+        let number = self.runs.len();
+        for op in [
+            Op::CloseSecond,
+            Op::Resume { second: false, run: 0 },
+            Op::Resume { second: false, run: number as u8 },
+            Op::Point { writer: number as u8, metric: 0, step: 5, time: 0, value: 7 },
+            Op::Reopen { second: false },
+            Op::Compact { second: false },
+            Op::Check,
+            Op::Reopen { second: false },
+            Op::Check,
+        ] {
+            self.step(0, op).map_err(|error| format!("at the end, {op:?}: {error}"))?;
+        }
+        let statistics = self.first.as_ref().ok_or("no process")?.store.statistics();
+        match statistics {
+            Ok(statistics) if statistics.log_files == 0 => Ok(()),
+            other => Err(format!("after all writers have ended and a compaction: {other:?}")),
+        }
+    }
+}
+
+fn is_dead(env: &Env) -> bool {
+    env.fs.read_dir(Path::new("/")).is_err()
+}
+
+/// What a failing machine may answer.
+fn is_fault(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::DiskFull)
+}

@@ -1,0 +1,20 @@
+//! The domain in values: ids, checked names, points, runs.
+//!
+//! Knows no bytes, files or threads. Each law is checked by the constructor of the type that carries it and nowhere
+//! else.
+
+mod columns;
+mod entity;
+mod id;
+mod name;
+mod point;
+mod stats;
+
+pub use columns::Columns;
+pub use entity::{Artifact, Experiment, LifecycleStage, MetricSummary, NewRun, Run, RunStatus, StatusCause};
+pub use id::{ExperimentId, RunId};
+pub(crate) use id::{FileId, LogId};
+pub(crate) use name::check_value;
+pub use name::{ExperimentName, MetricKey, ParamKey, RunName, TagKey};
+pub use point::Point;
+pub use stats::Stats;

@@ -1,0 +1,152 @@
+//! Damaged, cut, foreign and newer files: named with their offset, and the rest stays readable.
+
+use crate::support::{Scene, copy_dir, files, finished_run, new_run, points};
+use trackway::{ErrorKind, Order, RunFilter, Store};
+
+#[test]
+fn verify_names_file_and_offset_of_a_flip_at_every_byte_of_a_segment() {
+    let scene = Scene::new();
+    let id = {
+        let store = scene.open();
+        let run = new_run(&store);
+        for step in 0..30 {
+            run.log_metrics_at(step, step * 10, &[("loss", (step as f64).sqrt()), ("acc", 1.0)]).unwrap();
+        }
+        run.finish().unwrap();
+        run.id()
+    };
+    let [path] = &files(&scene.path(), ".seg")[..] else { panic!("one segment") };
+    let good = std::fs::read(path).unwrap();
+    let expected = points(&scene.open_read_only().snapshot(id).unwrap(), "loss");
+    for at in 0..good.len() {
+        let mut damaged = good.clone();
+        damaged[at] ^= 1 << (at % 8);
+        std::fs::write(path, &damaged).unwrap();
+        let store = scene.open_read_only();
+        let report = store.verify(&mut |_| {}).unwrap();
+        let [found] = &report.damage[..] else { panic!("byte {at}: {:?}", report.damage) };
+        assert_eq!(&found.path, path, "byte {at}");
+        assert!(found.offset <= at as u64, "byte {at} is named {}", found.offset);
+        for key in ["loss", "acc"] {
+            let read = store.snapshot(id).and_then(|snapshot| snapshot.metric(key)?.read());
+            if let (Ok(read), "loss") = (read, key) {
+                assert_eq!(read.iter().collect::<Vec<_>>(), expected, "byte {at} gave wrong values");
+            }
+        }
+    }
+    std::fs::write(path, &good).unwrap();
+    assert_eq!(scene.open_read_only().verify(&mut |_| {}).unwrap().damage, []);
+}
+
+#[test]
+fn a_flip_at_every_byte_of_a_dead_log_is_reported_or_carries_nothing() {
+    let (scene, crashed) = (Scene::new(), Scene::new());
+    let store = scene.open_quiet();
+    let run = new_run(&store);
+    for step in 0..20 {
+        run.log_metric_at("loss", step, step * 10, (step as f64).sqrt()).unwrap();
+        if step == 10 {
+            run.sync().unwrap();
+        }
+    }
+    let expected = points(&store.snapshot(run.id()).unwrap(), "loss");
+    copy_dir(&scene.path(), &crashed.path());
+    let [path] = &files(&crashed.path(), ".log")[..] else { panic!("one log") };
+    let good = std::fs::read(path).unwrap();
+    let used = good.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    for at in (0..used).filter(|at| *at < 200 || *at >= 4096) {
+        let mut damaged = good.clone();
+        damaged[at] ^= 0x10;
+        std::fs::write(path, &damaged).unwrap();
+        let store = crashed.open_read_only();
+        let reported = !store.verify(&mut |_| {}).unwrap().damage.is_empty();
+        let read = store.snapshot(run.id()).and_then(|snapshot| snapshot.metric("loss")?.read());
+        let read: Option<Vec<_>> = read.ok().map(|columns| columns.iter().collect());
+        if let Some(read) = &read {
+            assert!(expected.starts_with(read), "byte {at} gave wrong values");
+        }
+        // After the published word and before the frames there is nothing, and so between frames.
+        let harmless = read.as_ref() == Some(&expected);
+        assert!(reported || harmless, "byte {at} was lost in silence");
+    }
+}
+
+#[test]
+fn one_damaged_run_does_not_hide_the_others() {
+    let scene = Scene::new();
+    let (bad, good) = {
+        let store = scene.open();
+        (finished_run(&store, "bad"), finished_run(&store, "good"))
+    };
+    let run_dir = scene.path().join(format!("experiments/0/runs/{bad}"));
+    let segment = &files(&run_dir, ".seg")[0];
+    let whole = std::fs::read(segment).unwrap();
+    for content in [Vec::new(), vec![0; whole.len()], whole[..whole.len() / 2].to_vec(), b"something else".repeat(50)] {
+        std::fs::write(segment, content).unwrap();
+        // Also with a new catalog, which cannot be made from the damaged run.
+        let _ = std::fs::remove_file(scene.path().join("catalog/catalog.tw"));
+        let store = scene.open();
+        assert_eq!(points(&store.snapshot(good).unwrap(), "loss").len(), 200);
+        let error = store.snapshot(bad).and_then(|snapshot| snapshot.metric("loss")?.read()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains(".seg"), "{error}");
+        assert!(store.runs(&RunFilter::default()).unwrap().iter().any(|run| run.id == good));
+        assert_eq!(store.verify(&mut |_| {}).unwrap().damage.len(), 1);
+        store.compact(&mut |_| {}).unwrap();
+        assert!(segment.exists(), "damage is never removed");
+    }
+}
+
+#[test]
+fn a_damaged_chunk_does_not_hide_the_other_metrics() {
+    let scene = Scene::new();
+    let id = {
+        let store = scene.open();
+        let run = new_run(&store);
+        for metric in ["a", "b"] {
+            let steps: Vec<i64> = (0..50_000).map(|i| i64::from(metric == "b") + i).collect();
+            let values: Vec<f64> = steps.iter().map(|s| (*s as f64).cos()).collect();
+            run.metric(metric).unwrap().log_columns(&steps, &steps, &values).unwrap();
+        }
+        run.finish().unwrap();
+        drop(run);
+        store.compact(&mut |_| {}).unwrap();
+        store.runs(&RunFilter::default()).unwrap()[0].id
+    };
+    let path = &files(&scene.path(), ".seg")[0];
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[40_000] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+    let store = scene.open_read_only();
+    let snapshot = store.snapshot(id).unwrap();
+    let read: Vec<_> = ["a", "b"].iter().map(|key| snapshot.metric(key).unwrap().read().is_ok()).collect();
+    assert_eq!(read.iter().filter(|ok| **ok).count(), 1, "exactly one of the two is hit");
+    let damaged = if read[0] { "b" } else { "a" };
+    let rest = snapshot.metric(damaged).unwrap().skip_damaged(true).order(Order::ByStep).read().unwrap();
+    assert_eq!(rest.len(), 50_000 - 4096, "all but the damaged chunk");
+}
+
+#[test]
+fn a_newer_format_is_named_and_not_touched() {
+    let scene = Scene::new();
+    let id = {
+        let store = scene.open();
+        finished_run(&store, "future")
+    };
+    let newer = |path: &std::path::Path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[8] = 2;
+        let crc = crc32fast::hash(&bytes[..60]);
+        bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+        std::fs::write(path, bytes).unwrap();
+    };
+    let segment = files(&scene.path(), ".seg").remove(0);
+    newer(&segment);
+    let error = scene.open_read_only().snapshot(id).and_then(|s| s.metric("loss")?.read()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    newer(&scene.path().join("store.tw"));
+    let before = std::fs::read(scene.path().join("catalog/catalog.tw")).unwrap();
+    let error = Store::open(scene.path()).unwrap_err();
+    assert!(error.to_string().contains("2.0") && error.to_string().contains("store.tw"), "{error}");
+    assert_eq!(std::fs::read(scene.path().join("catalog/catalog.tw")).unwrap(), before);
+}

@@ -1,0 +1,12 @@
+//! Scenarios: what a user does, one module each. One binary, since each costs a link of the whole engine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod append_read;
+mod artifacts;
+mod corpus;
+mod corruption;
+mod data_model;
+mod golden;
+mod reopen;
+mod snapshots;
+mod support;

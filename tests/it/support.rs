@@ -1,0 +1,85 @@
+//! What many scenarios need.
+
+use std::path::{Path, PathBuf};
+use trackway::{ExperimentId, NewRun, Point, RunId, RunWriter, Snapshot, Store, StoreOptions};
+
+/// A store in a folder that goes with the value.
+pub(crate) struct Scene {
+    dir: tempfile::TempDir,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.path().join("store")
+    }
+
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn open(&self) -> Store {
+        Store::open(self.path()).unwrap()
+    }
+
+    /// Without a background thread: sealing and compaction happen when the test says so.
+    pub(crate) fn open_quiet(&self) -> Store {
+        StoreOptions::new().background(false).open(self.path()).unwrap()
+    }
+
+    pub(crate) fn open_read_only(&self) -> Store {
+        StoreOptions::new().read_only(true).open(self.path()).unwrap()
+    }
+}
+
+pub(crate) fn new_run(store: &Store) -> RunWriter {
+    store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap()
+}
+
+/// A run with two metrics, logged in every way, finished.
+pub(crate) fn finished_run(store: &Store, name: &str) -> RunId {
+    let run =
+        store.create_run(NewRun::new(ExperimentId::DEFAULT).name(name).param("lr", "0.1").tag("kind", "test")).unwrap();
+    for step in 0..200 {
+        let values = [("loss", 1.0 / (step + 1) as f64), ("acc", step as f64)];
+        run.log_metrics_at(step, 1_700_000_000_000 + step * 13, &values).unwrap();
+    }
+    run.finish().unwrap();
+    run.id()
+}
+
+pub(crate) fn points(snapshot: &Snapshot, key: &str) -> Vec<Point> {
+    snapshot.metric(key).unwrap().read().unwrap().iter().collect()
+}
+
+/// Copies a folder with everything below it.
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// All files below a folder whose name ends so, sorted.
+pub(crate) fn files(dir: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}

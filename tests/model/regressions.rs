@@ -1,0 +1,147 @@
+//! Sequences that once failed, each with its story.
+
+use trackway::testing::{Op, Setup, run_ops};
+
+fn passes(setup: &Setup, ops: &[Op]) {
+    if let Err(error) = run_ops(setup, ops) {
+        panic!("{error}");
+    }
+}
+
+/// A log gets its name before its first record: the name can survive a power loss without the record.
+#[test]
+fn a_run_whose_creation_was_lost_is_not_there() {
+    passes(
+        &Setup { seed: 4063727610134031054, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::Sync { writer: 0 },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Point { writer: 1, metric: 0, step: 0, time: 0, value: 0 },
+            Op::PowerLoss,
+        ],
+    );
+}
+
+/// The write of the first record failed: the log was there, and with it a run without a name.
+#[test]
+fn a_run_that_could_not_be_created_is_not_there() {
+    passes(
+        &Setup { seed: 0, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::Kill { second: false },
+            Op::Fail { after: 8, full: false },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+        ],
+    );
+}
+
+/// A log that was never synced kept its name and lost its header: its run was damaged for ever.
+#[test]
+fn a_log_that_lost_its_first_page_with_the_power_does_not_damage_its_run() {
+    passes(
+        &Setup { seed: 2577794228567475500, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::Resume { second: false, run: 0 },
+            Op::PowerLoss,
+        ],
+    );
+    passes(
+        &Setup { seed: 3969349599895080416, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::Resume { second: false, run: 0 },
+            Op::PowerLoss,
+        ],
+    );
+}
+
+/// The disk was full after the experiment's folder was made: the next open showed an experiment nobody had created.
+#[test]
+fn an_experiment_that_could_not_be_created_is_not_there() {
+    passes(
+        &Setup { seed: 0, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::FillDisk { blocks: 18 },
+            Op::Kill { second: false },
+            Op::Rename { second: false, run: 0, name: 0 },
+            Op::Resume { second: false, run: 0 },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::CreateExperiment { second: false, name: 1 },
+        ],
+    );
+}
+
+/// The edit was durable, but not what it relied on: the creation in the unsynced log, the names of the folders above.
+#[test]
+fn an_edit_from_outside_is_durable_and_so_is_the_run_that_it_edits() {
+    for seed in 0..60 {
+        for mapped in [true, false] {
+            let create = Op::CreateRun { second: false, experiment: 0, named: true };
+            let tag = Op::Tag { second: false, run: 0, key: 2, value: 2 };
+            let end = Op::End { writer: 0, status: 0 };
+            let setup = Setup { seed, mapped, medium: false };
+            passes(&setup, &[create, tag, Op::PowerLoss]);
+            passes(&setup, &[create, end, Op::Maintain { second: false }, Op::PowerLoss]);
+            passes(&setup, &[create, Op::Kill { second: false }, Op::PowerLoss]);
+        }
+    }
+}
+
+/// The second log survived, the first one with the run's creation did not.
+#[test]
+fn a_resumed_log_is_not_left_without_the_creation_of_its_run() {
+    passes(
+        &Setup { seed: 1606987331017882444, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::Resume { second: false, run: 0 },
+            Op::Point { writer: 0, metric: 2, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 3, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 4, step: 0, time: 0, value: 0 },
+            Op::End { writer: 0, status: 0 },
+            Op::Columns { writer: 0, metric: 0, len: 2556, shape: 0, step: 0, time: 0, value: 0 },
+            Op::End { writer: 0, status: 0 },
+            Op::PowerLoss,
+        ],
+    );
+}
+
+/// The word that closes a frame was stored, and the call said no: the log's published word was older than its frames.
+#[test]
+fn a_sync_that_fails_while_closing_a_frame_leaves_no_damage() {
+    passes(
+        &Setup { seed: 5639525159146904469, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Sync { writer: 0 },
+            Op::Fail { after: 13, full: false },
+            Op::TagExperiment { second: false, experiment: 0, key: 0, value: 0 },
+            Op::Columns { writer: 0, metric: 5, len: 500, shape: 0, step: 0, time: 0, value: 0 },
+            Op::Sync { writer: 0 },
+        ],
+    );
+}
+
+/// The removal of a sealed log was not durable; the catalog said that there is nothing to do for the run.
+#[test]
+fn a_sealed_log_that_comes_back_with_a_power_loss_is_no_damage() {
+    passes(
+        &Setup { seed: 2320266980471192337, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::DeleteRun { second: false, run: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::PowerLoss,
+            Op::CreateExperiment { second: false, name: 1 },
+            Op::PowerLoss,
+        ],
+    );
+}
