@@ -6,10 +6,12 @@
 //! or a [`CodecError`], and memory stays within a small multiple of `n`
 //! and the tables of pcodec.
 
+mod bits;
 mod choose;
 mod constant;
-mod delta;
 mod narrow;
+mod packed;
+mod packed_f32;
 mod pco;
 mod raw;
 mod stride;
@@ -32,8 +34,8 @@ pub(crate) enum CodecId {
     Constant = 1,
     /// Integers only: first value and difference.
     Stride = 2,
-    /// Integers only: first value, then differences above their minimum, bit-packed.
-    Delta = 3,
+    /// Integers only: blocks above their smallest number or difference, bit-packed.
+    Packed = 3,
     /// Floats only: every value is exactly a float32; 4 bytes a value.
     NarrowF32 = 4,
     /// Floats only: every value is exactly an integer; then stored as an integer column (inner id, bytes).
@@ -42,18 +44,21 @@ pub(crate) enum CodecId {
     Pco64 = 6,
     /// Floats only: every value is exactly a float32; pcodec over the float32 values.
     Pco32 = 7,
+    /// Floats only: every value is exactly a float32; blocks of them bit-packed.
+    PackedF32 = 8,
 }
 
 impl CodecId {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Raw,
         Self::Constant,
         Self::Stride,
-        Self::Delta,
+        Self::Packed,
         Self::NarrowF32,
         Self::NarrowInt,
         Self::Pco64,
         Self::Pco32,
+        Self::PackedF32,
     ];
 
     pub(crate) fn from_u8(id: u8) -> Option<Self> {
@@ -66,11 +71,12 @@ impl CodecId {
             Self::Raw => "raw",
             Self::Constant => "constant",
             Self::Stride => "stride",
-            Self::Delta => "delta",
+            Self::Packed => "packed",
             Self::NarrowF32 => "f32",
             Self::NarrowInt => "int",
             Self::Pco64 => "pco",
             Self::Pco32 => "pco-f32",
+            Self::PackedF32 => "packed-f32",
         }
     }
 }
@@ -109,9 +115,11 @@ pub(crate) fn decode_ints(codec: CodecId, bytes: &[u8], n: usize, out: &mut Vec<
         CodecId::Raw => raw::decode_ints(bytes, n, out),
         CodecId::Constant => constant::decode_ints(bytes, n, out),
         CodecId::Stride => stride::decode(bytes, n, out),
-        CodecId::Delta => delta::decode(bytes, n, out),
+        CodecId::Packed => packed::decode(bytes, n, out),
         CodecId::Pco64 => pco::decode(bytes, n, out),
-        CodecId::NarrowF32 | CodecId::NarrowInt | CodecId::Pco32 => Err(CodecError("codec of floats for integers")),
+        CodecId::NarrowF32 | CodecId::NarrowInt | CodecId::Pco32 | CodecId::PackedF32 => {
+            Err(CodecError("codec of floats for integers"))
+        }
     };
     settle(decoded, old_len, n, out)
 }
@@ -127,7 +135,8 @@ pub(crate) fn decode_floats(codec: CodecId, bytes: &[u8], n: usize, out: &mut Ve
         CodecId::NarrowInt => narrow::decode_int(bytes, n, out),
         CodecId::Pco64 => pco::decode(bytes, n, out),
         CodecId::Pco32 => narrow::decode_pco_f32(bytes, n, out),
-        CodecId::Stride | CodecId::Delta => Err(CodecError("codec of integers for floats")),
+        CodecId::PackedF32 => packed_f32::decode(bytes, n, out),
+        CodecId::Stride | CodecId::Packed => Err(CodecError("codec of integers for floats")),
     };
     settle(decoded, old_len, n, out)
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! f32           value 0 as an IEEE 754 single, 4 bytes little-endian, then value 1, ...; 4 * n bytes in all
 //!
-//! int           byte 0: id of an integer codec (raw, constant, stride, delta or pco)
+//! int           byte 0: id of an integer codec (raw, constant, stride, packed or pco)
 //!               byte 1 on: the values as an integer column of that codec, n rows
 //! ```
 //!
@@ -24,7 +24,7 @@ const F64_INFINITY: u64 = 0x7ff0_0000_0000_0000;
 
 /// The bits of the nearest float32, or for a NaN, sign and high payload.
 #[inline]
-fn f32_bits(value: f64) -> u32 {
+pub(super) fn f32_bits(value: f64) -> u32 {
     let bits = value.to_bits();
     let sign = (bits >> 32) as u32 & 0x8000_0000;
     let nan = sign | F32_INFINITY | (bits >> 29) as u32 & F32_MANTISSA;
@@ -38,6 +38,18 @@ fn widen(f32_bits: u32) -> f64 {
     let sign = u64::from(f32_bits & 0x8000_0000) << 32;
     let nan = sign | F64_INFINITY | u64::from(f32_bits & F32_MANTISSA) << 29;
     f64::from_bits(if value.is_nan() { nan } else { f64::from(value).to_bits() })
+}
+
+/// Widens the bits of singles, each into the slot at its place.
+#[inline]
+pub(super) fn widen_all(f32_bits: &[u32], values: &mut [f64]) {
+    let nan = f32_bits.iter().fold(false, |nan, bits| nan | (bits & !(1 << 31) > F32_INFINITY));
+    if nan {
+        values.iter_mut().zip(f32_bits).for_each(|(slot, bits)| *slot = widen(*bits));
+    } else {
+        // Without NaNs the conversion of the processor is exact, and done for several at once.
+        values.iter_mut().zip(f32_bits).for_each(|(slot, bits)| *slot = f64::from(f32::from_bits(*bits)));
+    }
 }
 
 /// Whether every value survives the way through float32.
@@ -60,7 +72,10 @@ pub(super) fn encode_f32(values: &[f64], out: &mut Vec<u8>) {
 }
 
 pub(super) fn decode_f32(bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
-    out.extend(raw::exactly::<4>(bytes, n)?.iter().map(|chunk| widen(u32::from_le_bytes(*chunk))));
+    let singles: Vec<u32> = raw::exactly::<4>(bytes, n)?.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect();
+    let old_len = out.len();
+    out.resize(old_len + n, 0.0);
+    widen_all(&singles, out.get_mut(old_len..).unwrap_or_default());
     Ok(())
 }
 

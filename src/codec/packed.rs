@@ -1,0 +1,207 @@
+//! Packed integers: blocks of 512, each above its smallest number or its smallest difference, such as timestamps.
+//!
+//! ```text
+//! for each 512 numbers, and for those left over:
+//! kind          1 byte: bits 0 to 6 = width of a packed number (0 to 64), bit 7 = differences
+//! base          signed varint (see `varint`), counted from the base of the block before (0 before the first)
+//! smallest      signed varint: the smallest difference; only with bit 7
+//! numbers       packed as in `bits`: in lanes if there are 512 and the width is at most 32, else in a row
+//! ```
+//!
+//! Without bit 7 value k = base + number k. With it value k = value k - 1 + smallest + number k, and value -1 = base -
+//! smallest, so that value 0 = base + number 0, which is 0. All arithmetic is modulo 2^64. A block takes the shorter of
+//! the two forms. Short blocks, because one outlier widens the numbers of its block only.
+
+use super::{CodecError, bits, varint};
+use bits::BLOCK;
+
+const DIFFERENCES: u8 = 0x80;
+
+/// How a block is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Head {
+    width: u32,
+    base: i64,
+    /// The smallest difference, when differences are stored.
+    smallest: Option<i64>,
+}
+
+impl Head {
+    /// The shorter form for these numbers, of which there is at least one.
+    fn of(values: &[i64], first: i64) -> Self {
+        let (low, high) = values.iter().fold((i64::MAX, i64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+        let plain = Self { width: bits::width_of(high.wrapping_sub(low).cast_unsigned()), base: low, smallest: None };
+        let differences = values.iter().skip(1).zip(values).map(|(value, before)| value.wrapping_sub(*before));
+        let (low, high) = differences.fold((i64::MAX, i64::MIN), |(low, high), d| (low.min(d), high.max(d)));
+        if values.len() < 2 {
+            return plain;
+        }
+        let width = bits::width_of(high.wrapping_sub(low).cast_unsigned());
+        let differences = Self { width, base: first, smallest: Some(low) };
+        if differences.body_len(values.len()) < plain.body_len(values.len()) { differences } else { plain }
+    }
+
+    fn body_len(&self, count: usize) -> usize {
+        bits::packed_len(count, self.width) + self.smallest.map_or(0, varint::len)
+    }
+
+    fn put(&self, base_before: i64, out: &mut Vec<u8>) {
+        out.push(self.width as u8 | if self.smallest.is_some() { DIFFERENCES } else { 0 });
+        varint::put(self.base.wrapping_sub(base_before), out);
+        if let Some(smallest) = self.smallest {
+            varint::put(smallest, out);
+        }
+    }
+
+    fn take(bytes: &mut &[u8], base_before: i64) -> Result<Self, CodecError> {
+        let (&kind, rest) = bytes.split_first().ok_or(CodecError("column ends before a block"))?;
+        *bytes = rest;
+        let width = u32::from(kind & !DIFFERENCES);
+        if width > 64 {
+            return Err(CodecError("packed numbers wider than 64 bits"));
+        }
+        let base = base_before.wrapping_add(varint::take(bytes)?);
+        let smallest = if kind & DIFFERENCES != 0 { Some(varint::take(bytes)?) } else { None };
+        Ok(Self { width, base, smallest })
+    }
+}
+
+/// Appends the column.
+pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
+    let mut base = 0;
+    for block in values.chunks(BLOCK) {
+        let Some(&first) = block.first() else { continue };
+        let head = Head::of(block, first);
+        head.put(base, out);
+        base = head.base;
+        match head.smallest {
+            None => pack(block.iter().map(|value| value.wrapping_sub(head.base).cast_unsigned()), head.width, out),
+            Some(smallest) => {
+                let mut before = first.wrapping_sub(smallest);
+                let numbers = block.iter().map(|value| {
+                    let number = value.wrapping_sub(before).wrapping_sub(smallest);
+                    before = *value;
+                    number.cast_unsigned()
+                });
+                pack(numbers, head.width, out);
+            }
+        }
+    }
+}
+
+fn pack(numbers: impl ExactSizeIterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
+    if bits::in_lanes(numbers.len(), width) {
+        let mut block = [0; BLOCK];
+        block.iter_mut().zip(numbers).for_each(|(slot, number)| *slot = number as u32);
+        bits::pack_lanes(&block, width, out);
+    } else {
+        bits::pack_row(numbers, width, out);
+    }
+}
+
+pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(), CodecError> {
+    let mut base = 0;
+    let mut left = n;
+    out.reserve(n);
+    while left > 0 {
+        let count = left.min(BLOCK);
+        left -= count;
+        let head = Head::take(&mut bytes, base)?;
+        base = head.base;
+        let packed = bits::take_packed(&mut bytes, count, head.width)?;
+        if bits::in_lanes(count, head.width) {
+            let mut numbers = [0; BLOCK];
+            bits::unpack_lanes(packed, head.width, &mut numbers);
+            match head.smallest {
+                None => out.extend(numbers.iter().map(|number| head.base.wrapping_add(i64::from(*number)))),
+                Some(smallest) => {
+                    let mut values = [0; BLOCK];
+                    let steps = numbers.iter().map(|number| smallest.wrapping_add(i64::from(*number)));
+                    sum(head.base.wrapping_sub(smallest), steps, &mut values);
+                    out.extend_from_slice(&values);
+                }
+            }
+        } else {
+            let numbers = bits::unpack_row(packed, count, head.width)?;
+            match head.smallest {
+                None => out.extend(numbers.map(|number| head.base.wrapping_add(number.cast_signed()))),
+                Some(smallest) => {
+                    let mut values = [0; BLOCK];
+                    let values = values.get_mut(..count).unwrap_or_default();
+                    let steps = numbers.map(|number| smallest.wrapping_add(number.cast_signed()));
+                    sum(head.base.wrapping_sub(smallest), steps, values);
+                    out.extend_from_slice(values);
+                }
+            }
+        }
+    }
+    if bytes.is_empty() { Ok(()) } else { Err(CodecError("bytes after the last block")) }
+}
+
+/// Running sums of `steps` from `value` on.
+#[inline]
+fn sum(mut value: i64, steps: impl Iterator<Item = i64>, slots: &mut [i64]) {
+    // A plain loop keeps the running value in a register; captured by a closure it went through memory each time.
+    for (slot, step) in slots.iter_mut().zip(steps) {
+        value = value.wrapping_add(step);
+        *slot = value;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn encoded(values: &[i64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(values, &mut bytes);
+        bytes
+    }
+
+    /// Numbers of every width, in both forms, over the ends of blocks, wrapping around.
+    #[test]
+    fn round_trip_at_every_width() {
+        for width in 0..=64_u32 {
+            let mask = u64::MAX.checked_shr(64 - width).unwrap_or(0);
+            for n in [1, 2, 3, 9, 511, 512, 513, 1100] {
+                let mut value = i64::MAX - 3;
+                let noise = |k: u64| {
+                    let noise = (k + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(k as u32) & mask;
+                    [noise, 0, mask][k as usize % 3].cast_signed()
+                };
+                let plain: Vec<i64> = (0..n).map(|k| noise(k).wrapping_add(77)).collect();
+                let drifting: Vec<i64> = (0..n)
+                    .map(|k| {
+                        value = value.wrapping_add(-17).wrapping_add(noise(k));
+                        value
+                    })
+                    .collect();
+                for values in [plain, drifting] {
+                    let bytes = encoded(&values);
+                    let mut back = vec![1];
+                    decode(&bytes, values.len(), &mut back).unwrap();
+                    assert_eq!(back[1..], values, "width {width}, n {n}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn layout() {
+        // Above the smallest: 10 + {0, 3, 1}, two bits each.
+        assert_eq!(encoded(&[10, 13, 11]), [2, 20, 0b01_1100]);
+        // Differences 1000, 1010, 990 above 990: 0, 10, 20, 0 in five bits each.
+        assert_eq!(encoded(&[10, 1010, 2020, 3010]), [0x85, 20, 0xbc, 0x0f, 0x40, 0x51, 0]);
+    }
+
+    #[test]
+    fn bad_bytes_are_refused() {
+        let good = encoded(&[10, 1010, 2020, 3010]);
+        let refused = |bytes: &[u8], n| decode(bytes, n, &mut Vec::new()).is_err();
+        assert!((0..good.len()).all(|cut| refused(&good[..cut], 4)));
+        assert!(refused(&[&good[..], &[0]].concat(), 4));
+        assert!(refused(&[65, 0], 2) && refused(&[0xff, 0, 0], 2));
+        assert!(refused(&good, 0) && refused(&good, 6));
+    }
+}

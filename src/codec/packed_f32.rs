@@ -1,0 +1,247 @@
+//! Packed float32: floats that are exactly singles, in blocks of 512, each above its smallest number or difference.
+//!
+//! ```text
+//! for each 512 values, and for those left over:
+//! kind          1 byte: bits 0 to 5 = width of a packed number (0 to 32), bit 7 = differences
+//! base          u32
+//! smallest      u32: the smallest difference; only with bit 7
+//! places        u16, u16: where the smallest and the largest value first lie in the block, 65535 if all are NaN; only
+//!               in a block of 512 without bit 7
+//! numbers       packed as in `bits`: in lanes if there are 512, else in a row
+//! ```
+//!
+//! The numbers are singles as *ordinals*: their bits in the order of their values. The ordinal of a single is its bits
+//! with all of them flipped if the sign is set, and with the sign flipped if not. Without bit 7 ordinal k = base +
+//! number k; with it ordinal k = ordinal k - 1 + smallest + number k, and ordinal -1 = base - smallest; modulo 2^32.
+//! A block takes the shorter form. The places let a chart take the extremes of a block without unpacking it.
+
+use super::{CodecError, bits, narrow};
+use bits::BLOCK;
+
+const DIFFERENCES: u8 = 0x80;
+const NO_PLACE: u16 = u16::MAX;
+const SIGN: u32 = 1 << 31;
+
+#[inline]
+fn ordinal(bits: u32) -> u32 {
+    bits ^ ((bits.cast_signed() >> 31).cast_unsigned() | SIGN)
+}
+
+#[inline]
+fn bits_of(ordinal: u32) -> u32 {
+    ordinal ^ (!(ordinal.cast_signed() >> 31).cast_unsigned() | SIGN)
+}
+
+/// How a block is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Head {
+    width: u32,
+    base: u32,
+    smallest: Option<u32>,
+}
+
+impl Head {
+    fn of(ordinals: &[u32]) -> Self {
+        let (low, high) = ordinals.iter().fold((u32::MAX, 0), |(low, high), o| (low.min(*o), high.max(*o)));
+        let plain = Self { width: bits::width_of(u64::from(high.wrapping_sub(low))), base: low, smallest: None };
+        let differences = ordinals.iter().skip(1).zip(ordinals);
+        let differences = differences.map(|(ordinal, before)| ordinal.wrapping_sub(*before).cast_signed());
+        let (low, high) = differences.fold((i32::MAX, i32::MIN), |(low, high), d| (low.min(d), high.max(d)));
+        let Some(first) = ordinals.first().filter(|_| ordinals.len() > 1) else { return plain };
+        let width = bits::width_of(u64::from(high.wrapping_sub(low).cast_unsigned()));
+        let differences = Self { width, base: *first, smallest: Some(low.cast_unsigned()) };
+        if differences.body_len(ordinals.len()) < plain.body_len(ordinals.len()) { differences } else { plain }
+    }
+
+    fn body_len(&self, count: usize) -> usize {
+        bits::packed_len(count, self.width) + if self.smallest.is_some() { 4 } else { 0 }
+    }
+
+    fn take(bytes: &mut &[u8]) -> Result<Self, CodecError> {
+        let (&kind, rest) = bytes.split_first().ok_or(CodecError("column ends before a block"))?;
+        *bytes = rest;
+        let width = u32::from(kind & !DIFFERENCES);
+        if width > 32 {
+            return Err(CodecError("packed singles wider than 32 bits"));
+        }
+        let base = take_u32(bytes)?;
+        let smallest = if kind & DIFFERENCES != 0 { Some(take_u32(bytes)?) } else { None };
+        Ok(Self { width, base, smallest })
+    }
+}
+
+fn take_u32(bytes: &mut &[u8]) -> Result<u32, CodecError> {
+    let (word, rest) = bytes.split_first_chunk().ok_or(CodecError("column ends inside the head of a block"))?;
+    *bytes = rest;
+    Ok(u32::from_le_bytes(*word))
+}
+
+/// Appends the column; exact only if [`narrow::is_f32`].
+pub(super) fn encode(values: &[f64], out: &mut Vec<u8>) {
+    for block in values.chunks(BLOCK) {
+        let mut ordinals = [0; BLOCK];
+        let ordinals = ordinals.get_mut(..block.len()).unwrap_or_default();
+        ordinals.iter_mut().zip(block).for_each(|(slot, value)| *slot = ordinal(narrow::f32_bits(*value)));
+        let head = Head::of(ordinals);
+        out.push(head.width as u8 | if head.smallest.is_some() { DIFFERENCES } else { 0 });
+        out.extend_from_slice(&head.base.to_le_bytes());
+        match head.smallest {
+            None => {
+                if block.len() == BLOCK {
+                    let (low, high) = places(block);
+                    out.extend_from_slice(&low.to_le_bytes());
+                    out.extend_from_slice(&high.to_le_bytes());
+                }
+                ordinals.iter_mut().for_each(|ordinal| *ordinal = ordinal.wrapping_sub(head.base));
+            }
+            Some(smallest) => {
+                out.extend_from_slice(&smallest.to_le_bytes());
+                let mut before = head.base.wrapping_sub(smallest);
+                for slot in ordinals.iter_mut() {
+                    let ordinal = *slot;
+                    *slot = ordinal.wrapping_sub(before).wrapping_sub(smallest);
+                    before = ordinal;
+                }
+            }
+        }
+        match (&*ordinals).try_into() {
+            Ok(numbers) => bits::pack_lanes(numbers, head.width, out),
+            Err(_) => bits::pack_row(ordinals.iter().map(|number| u64::from(*number)), head.width, out),
+        }
+    }
+}
+
+/// Where the smallest and the largest value of a full block first lie.
+fn places(block: &[f64]) -> (u16, u16) {
+    let low = block.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = block.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let place = |wanted: f64| block.iter().position(|value| *value == wanted).map_or(NO_PLACE, |place| place as u16);
+    (place(low), place(high))
+}
+
+pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
+    let mut left = n;
+    out.reserve(n);
+    while left > 0 {
+        let count = left.min(BLOCK);
+        left -= count;
+        let block = Block::take(&mut bytes, count)?;
+        let mut values = [0.0; BLOCK];
+        block.read(&mut values)?;
+        out.extend_from_slice(values.get(..count).unwrap_or_default());
+    }
+    if bytes.is_empty() { Ok(()) } else { Err(CodecError("bytes after the last block")) }
+}
+
+/// One block of a column, not unpacked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block<'a> {
+    head: Head,
+    count: usize,
+    places: Option<(u16, u16)>,
+    packed: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    fn take(bytes: &mut &'a [u8], count: usize) -> Result<Self, CodecError> {
+        let head = Head::take(bytes)?;
+        let places = if head.smallest.is_none() && count == BLOCK {
+            let both = take_u32(bytes)?;
+            Some((both as u16, (both >> 16) as u16))
+        } else {
+            None
+        };
+        let packed = bits::take_packed(bytes, count, head.width)?;
+        Ok(Self { head, count, places, packed })
+    }
+
+    /// Unpacks the block into the beginning of `values`.
+    fn read(&self, values: &mut [f64; BLOCK]) -> Result<(), CodecError> {
+        let mut numbers = [0_u32; BLOCK];
+        if bits::in_lanes(self.count, self.head.width) {
+            bits::unpack_lanes(self.packed, self.head.width, &mut numbers);
+        } else {
+            let row = bits::unpack_row(self.packed, self.count, self.head.width)?;
+            numbers.iter_mut().zip(row).for_each(|(slot, number)| *slot = number as u32);
+        }
+        let base = self.head.base;
+        match self.head.smallest {
+            None => numbers.iter_mut().for_each(|number| *number = bits_of(base.wrapping_add(*number))),
+            Some(smallest) => {
+                let mut ordinal = base.wrapping_sub(smallest);
+                for number in &mut numbers {
+                    ordinal = ordinal.wrapping_add(smallest.wrapping_add(*number));
+                    *number = bits_of(ordinal);
+                }
+            }
+        }
+        narrow::widen_all(&numbers, values);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn encoded(values: &[f64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(values, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn ordinals_are_in_the_order_of_the_values() {
+        let singles = [f32::NEG_INFINITY, -1.0, -f32::MIN_POSITIVE, -0.0, 0.0, f32::from_bits(1), 0.5, f32::INFINITY];
+        let ordinals = singles.map(|single| ordinal(single.to_bits()));
+        assert!(ordinals.is_sorted_by(|a, b| a < b), "{ordinals:x?}");
+        for bits in singles.map(f32::to_bits).into_iter().chain([0x7fc0_0000, 0xffc0_0001, 0x7f80_0001, u32::MAX]) {
+            assert_eq!(bits_of(ordinal(bits)), bits);
+        }
+    }
+
+    #[test]
+    fn round_trip_of_both_forms_with_signs_and_nans() {
+        for n in [1, 2, 511, 512, 513, 1500] {
+            for slope in [0.0_f32, 1e-3] {
+                let mut values: Vec<f64> = (0..n)
+                    .map(|k: u64| {
+                        let noise = (k.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32;
+                        f64::from(if slope > 0.0 { 1.0 + k as f32 * slope + noise * 1e-12 } else { noise - 8e6 })
+                    })
+                    .collect();
+                for special in [f64::NAN, -f64::NAN, f64::INFINITY, -0.0, f64::from(f32::from_bits(1))] {
+                    let at = values.len() / 2;
+                    values[at] = special;
+                    let bytes = encoded(&values);
+                    let mut back = vec![1.0];
+                    decode(&bytes, values.len(), &mut back).unwrap();
+                    assert!(back[1..].iter().map(|v| v.to_bits()).eq(values.iter().map(|v| v.to_bits())), "{n}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn places_of_the_extremes_are_the_first_ones() {
+        let mut values = [5.0; BLOCK];
+        (values[100], values[200], values[7], values[300]) = (1.0, 1.0, 9.0, 9.0);
+        assert_eq!(places(&values), (100, 7));
+        values[0] = f64::NAN;
+        assert_eq!(places(&values), (100, 7));
+        assert_eq!(places(&[f64::NAN; BLOCK]), (NO_PLACE, NO_PLACE));
+        assert_eq!(places(&[f64::INFINITY; BLOCK]), (0, 0));
+    }
+
+    #[test]
+    fn bad_bytes_are_refused() {
+        let values: Vec<f64> = (0..600).map(|k| f64::from(k * k % 1009)).collect();
+        let good = encoded(&values);
+        let refused = |bytes: &[u8], n| decode(bytes, n, &mut Vec::new()).is_err();
+        assert!((0..good.len()).all(|cut| refused(&good[..cut], 600)));
+        assert!(refused(&[&good[..], &[0]].concat(), 600));
+        assert!(refused(&[33, 0, 0, 0, 0], 1) && refused(&[0x40, 0, 0, 0, 0], 1));
+        assert!(refused(&good, 599) && refused(&good, 0));
+    }
+}
