@@ -122,9 +122,9 @@ impl RunState {
 
     /// [`Self::records`] as stored.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.records().iter().for_each(|record| record.encode(&mut out));
-        out
+        let mut records = self.records();
+        records.sort_by_key(|record| record.at_us);
+        Meta::encode_all(&records)
     }
 
     /// The time of the latest change, in microseconds: a later one must be given a greater time.
@@ -240,8 +240,9 @@ mod tests {
             let id = RunId::from_bytes([0; 16]);
             let view = |state: &RunState| state.to_run(id, ExperimentId::DEFAULT, BTreeMap::new());
             prop_assert_eq!(view(&fewer), view(&state));
-            let bytes = state.encode();
-            prop_assert_eq!(Meta::decode_all(&bytes).unwrap(), state.records());
+            let mut records = state.records();
+            records.sort_by_key(|record| record.at_us);
+            prop_assert_eq!(Meta::decode_all(&state.encode()).unwrap(), records);
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod text;
 mod varint;
 
 pub(crate) use choose::{encode_floats, encode_ints};
+pub(crate) use narrow::{f32_bits as single_bits, is_single, widen as widen_single};
 
 use crate::limits;
 

@@ -24,7 +24,7 @@ const F64_INFINITY: u64 = 0x7ff0_0000_0000_0000;
 
 /// The bits of the nearest float32, or for a NaN, sign and high payload.
 #[inline]
-pub(super) fn f32_bits(value: f64) -> u32 {
+pub(crate) fn f32_bits(value: f64) -> u32 {
     let bits = value.to_bits();
     let sign = (bits >> 32) as u32 & 0x8000_0000;
     let nan = sign | F32_INFINITY | (bits >> 29) as u32 & F32_MANTISSA;
@@ -33,7 +33,7 @@ pub(super) fn f32_bits(value: f64) -> u32 {
 
 /// The reverse of [`f32_bits`], for values that pass [`is_f32`].
 #[inline]
-fn widen(f32_bits: u32) -> f64 {
+pub(crate) fn widen(f32_bits: u32) -> f64 {
     let value = f32::from_bits(f32_bits);
     let sign = u64::from(f32_bits & 0x8000_0000) << 32;
     let nan = sign | F64_INFINITY | u64::from(f32_bits & F32_MANTISSA) << 29;
@@ -50,6 +50,11 @@ pub(super) fn widen_all(f32_bits: &[u32], values: &mut [f64]) {
         // Without NaNs the conversion of the processor is exact, and done for several at once.
         values.iter_mut().zip(f32_bits).for_each(|(slot, bits)| *slot = f64::from(f32::from_bits(*bits)));
     }
+}
+
+/// Whether the value survives the way through float32.
+pub(crate) fn is_single(value: f64) -> bool {
+    widen(f32_bits(value)).to_bits() == value.to_bits()
 }
 
 /// Whether every value survives the way through float32.

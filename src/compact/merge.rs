@@ -1,17 +1,25 @@
 //! The content of several segments into a new one, column by column.
 //!
-//! Metrics that lie in the same groups in all inputs share an axis in the output. Memory is bounded by a few chunks
-//! and the output's index, whatever the inputs' length: each column is streamed from chunk to chunk.
+//! Metrics that lie in the same groups in all inputs share an axis in the output. Each column is streamed from chunk
+//! to chunk. Memory is bounded by the output's index, a few chunks, and the steps and timestamps of one group where
+//! they are short enough to be kept.
 
+use crate::codec::{self, Effort};
 use crate::error::Result;
 use crate::format::index::GroupIndex;
-use crate::segment::{SegmentReader, SegmentWriter};
-use crate::types::{Columns, Point, Stats};
-use std::collections::BTreeMap;
+use crate::segment::{ChunkAxis, SegmentReader, SegmentWriter, differences};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+
+/// Rows of a group whose steps and timestamps are kept for all its metrics: 16 MiB. Those of longer groups are read
+/// again for each metric.
+const MAX_KEPT_ROWS: usize = 1 << 20;
 
 /// Where a metric lies in each input: group and position.
 type Places = Vec<Option<(u32, u32)>>;
+/// In which group of each input the metrics of an output group lie.
+type Key = Vec<Option<u32>>;
 
 /// Adds all points of `inputs` (in the order of their logs) to `output`, in chunks of `chunk_rows`.
 pub(crate) fn merge(inputs: &[Arc<SegmentReader>], chunk_rows: usize, output: &mut SegmentWriter) -> Result<()> {
@@ -24,112 +32,243 @@ pub(crate) fn merge(inputs: &[Arc<SegmentReader>], chunk_rows: usize, output: &m
             }
         }
     }
-    let mut groups: BTreeMap<Vec<Option<u32>>, Vec<(&str, Places)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Key, Vec<(&str, Places)>> = BTreeMap::new();
     for (metric, places) in metrics {
         let key = places.iter().map(|place| place.map(|(group, _)| group)).collect();
         groups.entry(key).or_default().push((metric, places));
     }
+    let mut merge = Merge { inputs, chunk_rows, output, by_steps: HashMap::new() };
     for (key, members) in &groups {
-        merge_group(inputs, key, members, chunk_rows, output)?;
+        merge.group(key, members)?;
     }
     Ok(())
 }
 
-fn merge_group(
-    inputs: &[Arc<SegmentReader>],
-    key: &[Option<u32>],
-    members: &[(&str, Places)],
+struct Merge<'a> {
+    inputs: &'a [Arc<SegmentReader>],
     chunk_rows: usize,
-    output: &mut SegmentWriter,
-) -> Result<()> {
-    let mut axis = Stream::new(inputs, key, chunk_rows)?;
-    while let Some(chunk) = axis.next(None)? {
-        output.push_axis(chunk.steps(), chunk.timestamps())?;
-    }
-    for (metric, places) in members {
-        output.begin_series(metric);
-        let positions: Vec<u32> = places.iter().map(|place| place.map_or(0, |(_, position)| position)).collect();
-        let mut points = Stream::new(inputs, key, chunk_rows)?;
-        while let Some(chunk) = points.next(Some(&positions))? {
-            let mut stats = Stats::default();
-            chunk.iter().for_each(|point: Point| stats.push(point));
-            output.push_values(chunk.values(), &stats)?;
-        }
-    }
-    let mut log_rows = Vec::new();
-    for (input, group) in inputs.iter().zip(key) {
-        match group {
-            Some(group) => log_rows.extend_from_slice(input.log_rows(*group as usize)),
-            None => log_rows.extend(input.logs().iter().map(|_| 0)),
-        }
-    }
-    output.end_group(log_rows)
+    output: &'a mut SegmentWriter,
+    /// By a hash of its steps, the first output group that has them: its number and key.
+    by_steps: HashMap<u64, (u32, Key)>,
 }
 
-/// Chunks of exactly `rows` points (the last one may be shorter) over the chunks of the inputs.
-struct Stream<'a> {
-    inputs: Vec<(usize, &'a SegmentReader, Arc<GroupIndex>)>,
-    rows: usize,
-    input: usize,
-    chunk: usize,
-    buffer: Columns,
-    /// How many points of `buffer` were given out by the last `next`.
-    given: usize,
-    out: Columns,
-}
-
-impl<'a> Stream<'a> {
-    fn new(inputs: &'a [Arc<SegmentReader>], key: &[Option<u32>], rows: usize) -> Result<Self> {
-        let mut open = Vec::new();
-        for (number, (input, group)) in inputs.iter().zip(key).enumerate() {
-            if let Some(group) = group {
-                open.push((number, &**input, input.group(*group as usize)?));
+impl Merge<'_> {
+    fn group(&mut self, key: &Key, members: &[(&str, Places)]) -> Result<()> {
+        let sister = self.sister(key)?;
+        if let Some((number, _)) = &sister {
+            self.output.set_sister(*number);
+        }
+        let mut beside = sister.map(|(_, key)| AxisStream::new(self.inputs, &key, self.chunk_rows)).transpose()?;
+        let mut axis = AxisStream::new(self.inputs, key, self.chunk_rows)?;
+        let mut kept = Some((Vec::new(), Vec::new()));
+        while axis.advance()? {
+            let (steps, timestamps) = axis.chunk();
+            let beside = match &mut beside {
+                Some(beside) => {
+                    beside.advance()?;
+                    Some(beside.chunk())
+                }
+                None => None,
+            };
+            self.output.push_axis(steps, timestamps, beside)?;
+            kept = kept.filter(|(all, _): &(Vec<i64>, _)| all.len() + steps.len() <= MAX_KEPT_ROWS);
+            if let Some((all_steps, all_timestamps)) = &mut kept {
+                all_steps.extend_from_slice(steps);
+                all_timestamps.extend_from_slice(timestamps);
             }
         }
-        let (buffer, out) = (Columns::default(), Columns::default());
-        Ok(Self { inputs: open, rows, input: 0, chunk: 0, buffer, given: 0, out })
-    }
-
-    /// The next chunk; without `positions` (of the metric in each input) it has no values.
-    fn next(&mut self, positions: Option<&[u32]>) -> Result<Option<&Columns>> {
-        self.drop_given();
-        while self.buffer.steps.len() < self.rows && self.load(positions)? {}
-        let rows = self.rows.min(self.buffer.steps.len());
-        if rows == 0 {
-            return Ok(None);
+        match &kept {
+            Some((steps, timestamps)) => self.values_of_kept(key, members, steps, timestamps)?,
+            None => self.values_of_long(key, members)?,
         }
-        self.given = rows;
-        self.out.clear();
-        let part = |all: &[i64]| all.get(..rows).unwrap_or_default().to_vec();
-        self.out.steps = part(&self.buffer.steps);
-        self.out.timestamps = part(&self.buffer.timestamps);
-        self.out.values.extend_from_slice(self.buffer.values.get(..rows).unwrap_or_default());
-        Ok(Some(&self.out))
+        let mut log_rows = Vec::new();
+        for (input, group) in self.inputs.iter().zip(key) {
+            match group {
+                Some(group) => log_rows.extend_from_slice(input.log_rows(*group as usize)),
+                None => log_rows.extend(input.logs().iter().map(|_| 0)),
+            }
+        }
+        self.output.end_group(log_rows)
     }
 
-    fn drop_given(&mut self) {
-        let given = std::mem::take(&mut self.given);
-        self.buffer.steps.drain(..given);
-        self.buffer.timestamps.drain(..given);
-        self.buffer.values.drain(..given.min(self.buffer.values.len()));
-    }
-
-    /// Adds the next chunk of the inputs to the buffer; false when there is none.
-    fn load(&mut self, positions: Option<&[u32]>) -> Result<bool> {
-        let Some((number, segment, index)) = self.inputs.get(self.input) else { return Ok(false) };
-        let Some(axis) = index.axis.get(self.chunk) else {
-            (self.input, self.chunk) = (self.input + 1, 0);
-            return Ok(true);
+    /// An output group with the same steps whose timestamps make those of this group shorter.
+    fn sister(&mut self, key: &Key) -> Result<Option<(u32, Key)>> {
+        let hash = self.hash_of_steps(key)?;
+        let Some((number, other)) = self.by_steps.get(&hash).cloned() else {
+            self.by_steps.insert(hash, (self.output.group_number(), key.clone()));
+            return Ok(None);
         };
-        segment.read_ints(&axis.steps.column, axis.rows, &mut self.buffer.steps)?;
-        segment.read_ints(&axis.timestamps.column, axis.rows, &mut self.buffer.timestamps)?;
-        if let Some(position) = positions.and_then(|positions| positions.get(*number)) {
-            let series = index.series.get(*position as usize);
-            let chunk = series.and_then(|series| series.get(self.chunk));
-            let Some(chunk) = chunk else { return Err(segment.damaged("a metric has no place in its group")) };
-            segment.read_floats(&chunk.column, axis.rows, &mut self.buffer.values)?;
+        let mut first = true;
+        let mut axis = AxisStream::new(self.inputs, key, self.chunk_rows)?;
+        let mut beside = AxisStream::new(self.inputs, &other, self.chunk_rows)?;
+        // Equal hashes are not equal steps.
+        loop {
+            let more = axis.advance()?;
+            if more != beside.advance()? || axis.chunk().0 != beside.chunk().0 {
+                return Ok(None);
+            }
+            if !more {
+                return Ok(Some((number, other)));
+            }
+            if first && !is_shorter(&differences(axis.chunk().1, beside.chunk().1), axis.chunk().1) {
+                return Ok(None);
+            }
+            first = false;
+        }
+    }
+
+    fn hash_of_steps(&self, key: &Key) -> Result<u64> {
+        let mut axis = AxisStream::new(self.inputs, key, self.chunk_rows)?;
+        let mut hasher = DefaultHasher::new();
+        while axis.advance()? {
+            axis.chunk().0.hash(&mut hasher);
+        }
+        Ok(hasher.finish())
+    }
+
+    fn values_of_kept(
+        &mut self,
+        key: &Key,
+        members: &[(&str, Places)],
+        steps: &[i64],
+        timestamps: &[i64],
+    ) -> Result<()> {
+        let chunks = steps.chunks(self.chunk_rows).zip(timestamps.chunks(self.chunk_rows));
+        let chunks: Vec<ChunkAxis<'_>> = chunks.map(|(steps, timestamps)| ChunkAxis::new(steps, timestamps)).collect();
+        for (metric, places) in members {
+            self.output.begin_series(metric);
+            let mut values = ValueStream::new(self.inputs, key, places, self.chunk_rows)?;
+            for axis in &chunks {
+                values.advance()?;
+                self.output.push_values(values.chunk(), &axis.count(values.chunk()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn values_of_long(&mut self, key: &Key, members: &[(&str, Places)]) -> Result<()> {
+        for (metric, places) in members {
+            self.output.begin_series(metric);
+            let mut axis = AxisStream::new(self.inputs, key, self.chunk_rows)?;
+            let mut values = ValueStream::new(self.inputs, key, places, self.chunk_rows)?;
+            while axis.advance()? {
+                values.advance()?;
+                let (steps, timestamps) = axis.chunk();
+                self.output.push_values(values.chunk(), &ChunkAxis::new(steps, timestamps).count(values.chunk()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the first column takes fewer bytes than the second.
+fn is_shorter(first: &[i64], second: &[i64]) -> bool {
+    let len = |values: &[i64]| {
+        let mut bytes = Vec::new();
+        codec::encode_ints(values, Effort::Compact, &mut bytes);
+        bytes.len()
+    };
+    len(first) < len(second)
+}
+
+/// The chunks of a group of the output, over its groups in the inputs one after the other.
+struct Cursor<'a> {
+    /// Number of the input, its segment, the group's number and index.
+    inputs: Vec<(usize, &'a SegmentReader, usize, Arc<GroupIndex>)>,
+    input: usize,
+    chunk: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(inputs: &'a [Arc<SegmentReader>], key: &[Option<u32>]) -> Result<Self> {
+        let mut open = Vec::new();
+        for (number, (input, group)) in inputs.iter().zip(key).enumerate() {
+            if let Some(group) = group.map(|group| group as usize) {
+                open.push((number, &**input, group, input.group(group)?));
+            }
+        }
+        Ok(Self { inputs: open, input: 0, chunk: 0 })
+    }
+
+    /// The next chunk of the inputs: number of the input, its segment, the group, and the chunk.
+    fn next(&mut self) -> Option<(usize, &'a SegmentReader, usize, &GroupIndex, usize)> {
+        loop {
+            let (_, _, _, index) = self.inputs.get(self.input)?;
+            if self.chunk < index.axis.len() {
+                break;
+            }
+            (self.input, self.chunk) = (self.input + 1, 0);
         }
         self.chunk += 1;
-        Ok(true)
+        let (number, segment, group, index) = self.inputs.get(self.input)?;
+        Some((*number, segment, *group, index, self.chunk - 1))
+    }
+}
+
+/// Steps and timestamps in chunks of exactly `rows` (the last may be shorter).
+struct AxisStream<'a> {
+    cursor: Cursor<'a>,
+    rows: usize,
+    steps: Vec<i64>,
+    timestamps: Vec<i64>,
+    given: usize,
+}
+
+impl<'a> AxisStream<'a> {
+    fn new(inputs: &'a [Arc<SegmentReader>], key: &[Option<u32>], rows: usize) -> Result<Self> {
+        let cursor = Cursor::new(inputs, key)?;
+        Ok(Self { cursor, rows, steps: Vec::new(), timestamps: Vec::new(), given: 0 })
+    }
+
+    /// Goes to the next chunk; false, and an empty chunk, when there is none.
+    fn advance(&mut self) -> Result<bool> {
+        self.steps.drain(..self.given);
+        self.timestamps.drain(..self.given);
+        while self.steps.len() < self.rows {
+            let Some((_, segment, group, index, chunk)) = self.cursor.next() else { break };
+            segment.read_axis(group, index, chunk, &mut self.steps, &mut self.timestamps)?;
+        }
+        self.given = self.rows.min(self.steps.len());
+        Ok(self.given > 0)
+    }
+
+    fn chunk(&self) -> (&[i64], &[i64]) {
+        let part = |all| <[i64]>::get(all, ..self.given).unwrap_or_default();
+        (part(&self.steps), part(&self.timestamps))
+    }
+}
+
+/// Values of one metric, cut as [`AxisStream`] cuts.
+struct ValueStream<'a> {
+    cursor: Cursor<'a>,
+    places: &'a [Option<(u32, u32)>],
+    rows: usize,
+    values: Vec<f64>,
+    given: usize,
+}
+
+impl<'a> ValueStream<'a> {
+    fn new(inputs: &'a [Arc<SegmentReader>], key: &[Option<u32>], places: &'a Places, rows: usize) -> Result<Self> {
+        Ok(Self { cursor: Cursor::new(inputs, key)?, places, rows, values: Vec::new(), given: 0 })
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        self.values.drain(..self.given);
+        while self.values.len() < self.rows {
+            let Some((number, segment, _, index, chunk)) = self.cursor.next() else { break };
+            let position = self.places.get(number).copied().flatten().map(|(_, position)| position as usize);
+            let series = position.and_then(|position| index.series.get(position));
+            let (Some(axis), Some(values)) = (index.axis.get(chunk), series.and_then(|series| series.get(chunk)))
+            else {
+                return Err(segment.damaged("a metric has no place in its group"));
+            };
+            segment.read_floats(&values.column, axis.rows, &mut self.values)?;
+        }
+        self.given = self.rows.min(self.values.len());
+        Ok(())
+    }
+
+    fn chunk(&self) -> &[f64] {
+        self.values.get(..self.given).unwrap_or_default()
     }
 }

@@ -9,14 +9,14 @@
 //! run:   run id 16 bytes, experiment varint, state u8 (0 unsettled, 1 settled, 2 removed),
 //!        and when settled: tidy u8 (1 = compaction has nothing to do here),
 //!                          records about the run: length varint, bytes (record.rs)
-//!        metric count varint, each: name text, statistics (stats.rs)
+//!        metric count varint, each: name text, summary (stats.rs)
 //! ```
 
-use super::stats::{put_stats, take_stats};
+use super::stats::{put_summary, take_summary};
 use super::wire::{self, Decoded, Reader, put_text, put_varint};
 use crate::codec::text;
 use crate::limits;
-use crate::types::{ExperimentId, FileId, RunId, Stats};
+use crate::types::{ExperimentId, FileId, MetricSummary, RunId};
 
 const ONE_RUN: u8 = 1;
 const MANY_RUNS: u8 = 2;
@@ -50,7 +50,7 @@ pub(crate) struct Summary {
     /// Records about the run (record.rs).
     pub(crate) meta: Vec<u8>,
     /// Sorted by name.
-    pub(crate) metrics: Vec<(String, Stats)>,
+    pub(crate) metrics: Vec<(String, MetricSummary)>,
 }
 
 impl RunEntry {
@@ -65,9 +65,10 @@ impl RunEntry {
                 put_varint(out, summary.meta.len() as u64);
                 out.extend_from_slice(&summary.meta);
                 put_varint(out, summary.metrics.len() as u64);
-                for (name, stats) in &summary.metrics {
+                let mut base = (0, 0);
+                for (name, metric) in &summary.metrics {
                     put_text(out, name);
-                    put_stats(out, stats);
+                    put_summary(out, &mut base, metric);
                 }
             }
         }
@@ -87,9 +88,10 @@ impl RunEntry {
                 let meta = reader.bytes(limits::MAX_SECTION_BYTES, "records about the run")?.to_vec();
                 let count = reader.count(limits::MAX_METRICS_PER_RUN, 2, "metric count")?;
                 let mut metrics = Vec::with_capacity(count);
+                let mut base = (0, 0);
                 for _ in 0..count {
                     let name = reader.text(limits::MAX_KEY_CHARS * 4, "metric name")?.to_owned();
-                    metrics.push((name, take_stats(reader)?));
+                    metrics.push((name, take_summary(reader, &mut base)?));
                 }
                 EntryState::Settled(Summary { tidy, meta, metrics })
             }
@@ -181,9 +183,15 @@ mod tests {
     const ID: FileId = FileId([8; 16]);
 
     fn run(byte: u8) -> RunEntry {
-        let mut stats = Stats::default();
-        stats.push(Point::new(1, 2, f64::INFINITY));
-        let summary = Summary { tidy: true, meta: vec![byte; 40], metrics: vec![("loss".to_owned(), stats)] };
+        let metric = |latest: Point, min: Option<f64>| {
+            let (min, max) = (min, min.map(|_| f64::INFINITY));
+            MetricSummary { count: 3, nan_count: if min.is_some() { 1 } else { 3 }, latest, min, max }
+        };
+        let metrics = vec![
+            ("acc".to_owned(), metric(Point::new(i64::MAX, i64::MIN, 0.1), Some(-0.5))),
+            ("loss".to_owned(), metric(Point::new(1, 2, f64::INFINITY), Some(1e-300))),
+        ];
+        let summary = Summary { tidy: true, meta: vec![byte; 40], metrics };
         let state = match byte % 3 {
             0 => EntryState::Unsettled,
             1 => EntryState::Settled(summary),

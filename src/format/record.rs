@@ -303,13 +303,28 @@ impl Meta {
         Ok(Some(Self { at_us, change }))
     }
 
-    /// Reads a sequence of such records, as a segment or the catalog holds it.
+    /// A sequence of such records, as a segment or the catalog holds it: each time is stored as its difference from
+    /// the one before (modulo 2^64, 0 before the first), since most records of a run were written in one moment.
+    pub(crate) fn encode_all(records: &[Self]) -> Vec<u8> {
+        let (mut out, mut before) = (Vec::new(), 0);
+        for record in records {
+            let at_us = record.at_us.wrapping_sub(before);
+            Self { at_us, change: record.change.clone() }.encode(&mut out);
+            before = record.at_us;
+        }
+        out
+    }
+
+    /// Reads what [`Self::encode_all`] wrote.
     pub(crate) fn decode_all(bytes: &[u8]) -> Decoded<Vec<Self>> {
         let mut reader = Reader::new(bytes);
-        let mut all = Vec::new();
+        let (mut all, mut before) = (Vec::new(), 0_u64);
         while !reader.is_empty() {
             match Record::decode(&mut reader, &mut Base::default(), |_| None)? {
-                Record::Meta(meta) => all.push(meta),
+                Record::Meta(Self { at_us, change }) => {
+                    before = before.wrapping_add(at_us);
+                    all.push(Self { at_us: before, change });
+                }
                 Record::Unknown => {}
                 _ => return Err(reader.error("record", "it is not about a run")),
             }

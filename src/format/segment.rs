@@ -15,7 +15,7 @@
 //!
 //! A segment is read from a range of bytes, not from a file: offsets count from its first byte.
 
-use super::stats::{put_stats, take_stats};
+use super::stats::{AxisFacts, put_stats, take_stats};
 use super::wire::{self, DecodeError, Decoded, Reader, put_text, put_varint};
 use crate::codec::text;
 use crate::limits;
@@ -103,6 +103,8 @@ pub(crate) struct GroupRef {
     pub(crate) index_len: u32,
     /// How many of its rows come from each log of the footer, in that order: they lie one after the other.
     pub(crate) log_rows: Vec<u64>,
+    /// What its axis is like.
+    pub(crate) facts: AxisFacts,
 }
 
 impl GroupRef {
@@ -129,8 +131,9 @@ pub(crate) struct SeriesRef {
 /// log count varint, each: created_us varint, salt u64      the logs whose content is here, in the order in which it
 ///                                                           lies here; all different, the first is the smallest
 /// records about the run: length varint, bytes (record.rs)
-/// group count varint, each: columns length varint, index length varint, rows of each log varint
-/// series count varint, each: metric text, group varint, position varint, statistics   sorted by metric
+/// group count varint, each: columns length varint, index length varint, rows of each log varint (not all 0),
+///                           facts of its axis (stats.rs)
+/// series count varint, each: metric text, group varint, position varint, statistics (stats.rs)   sorted by metric
 /// ```
 ///
 /// Groups follow each other from the end of the header on.
@@ -158,13 +161,15 @@ impl Footer {
             put_varint(&mut out, group.index_at - group.columns_at);
             put_varint(&mut out, u64::from(group.index_len));
             group.log_rows.iter().for_each(|rows| put_varint(&mut out, *rows));
+            group.facts.put(&mut out);
         }
         put_varint(&mut out, self.series.len() as u64);
         for series in &self.series {
             put_text(&mut out, &series.metric);
             put_varint(&mut out, u64::from(series.group));
             put_varint(&mut out, u64::from(series.position));
-            put_stats(&mut out, &series.stats);
+            let group = self.groups.get(series.group as usize);
+            put_stats(&mut out, &group.map(|group| group.facts).unwrap_or_default(), &series.stats);
         }
         out
     }
@@ -191,10 +196,10 @@ impl Footer {
             let metric = reader.text(limits::MAX_KEY_CHARS * 4, "metric name")?.to_owned();
             let group = reader.count(usize::MAX, 0, "group number")? as u32;
             let position = reader.count(limits::MAX_METRICS_PER_RUN, 0, "series number")? as u32;
-            let stats = take_stats(&mut reader)?;
-            if groups.get(group as usize).is_none_or(|group| group.rows() != stats.count) {
-                return Err(reader.error("series", "its group is missing or has another number of rows"));
-            }
+            let Some(known) = groups.get(group as usize) else {
+                return Err(reader.error("series", "its group is missing"));
+            };
+            let stats = take_stats(&mut reader, &known.facts)?;
             series.push(SeriesRef { metric, group, position, stats });
         }
         if !series.is_sorted_by(|a, b| a.metric < b.metric) {
@@ -220,7 +225,12 @@ fn decode_groups(reader: &mut Reader<'_>, logs: usize, first_group_at: u64, foot
         let end = index_at.saturating_add(index);
         let index_len = u32::try_from(index).ok().filter(|_| end <= footer_at);
         let index_len = index_len.ok_or_else(|| reader.error("group", "it is longer than its segment"))?;
-        groups.push(GroupRef { columns_at: at, index_at, index_len, log_rows });
+        let rows = log_rows.iter().fold(0_u64, |sum, rows| sum.saturating_add(*rows));
+        if rows == 0 {
+            return Err(reader.error("group rows", "there is none"));
+        }
+        let facts = AxisFacts::take(reader, rows)?;
+        groups.push(GroupRef { columns_at: at, index_at, index_len, log_rows, facts });
         at = end;
     }
     if at != footer_at {
@@ -239,12 +249,13 @@ mod tests {
     fn footer() -> Footer {
         let mut stats = Stats::default();
         stats.push(Point::new(1, 2, 3.0));
+        let facts = AxisFacts { rows: 1, first: (1, 2), last: (1, 2), steps: (1, 1), timestamps: (2, 2) };
         let series = |metric: &str, position| SeriesRef { metric: metric.to_owned(), group: 0, position, stats };
         Footer {
             level: 1,
             logs: vec![LogId { created_us: 5, salt: 6 }],
             meta: vec![1, 2, 3],
-            groups: vec![GroupRef { columns_at: 64, index_at: 100, index_len: 20, log_rows: vec![1] }],
+            groups: vec![GroupRef { columns_at: 64, index_at: 100, index_len: 20, log_rows: vec![1], facts }],
             series: vec![series("a", 0), series("b", 1)],
         }
     }

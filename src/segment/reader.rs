@@ -7,13 +7,14 @@ use crate::codec;
 use crate::env::{Env, Region};
 use crate::error::{Error, IoContext, Result};
 use crate::format::header::{FileType, HEADER_LEN, Header};
-use crate::format::index::{ColumnRef, GroupIndex};
+use crate::format::index::{AxisColumn, ColumnRef, GroupIndex};
 use crate::format::segment::{Footer, SeriesRef, TRAILER_LEN, Trailer, decode_section};
 use crate::format::{DecodeError, wire};
 use crate::log::header_error;
 use crate::types::{FileId, LogId, RunId};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// An open segment. Its bytes stay readable while it lives, also when the file was removed.
 #[derive(Debug)]
@@ -24,6 +25,20 @@ pub(crate) struct SegmentReader {
     run_id: RunId,
     footer: Footer,
     groups: Vec<OnceLock<Arc<GroupIndex>>>,
+    axes: Mutex<KeptAxes>,
+}
+
+/// Rows of steps and timestamps that an open segment keeps decoded at most: 4 MiB.
+const MAX_KEPT_ROWS: u64 = 1 << 18;
+
+/// Steps and timestamps of a chunk.
+type Axis = (Vec<i64>, Vec<i64>);
+
+/// Decoded chunks by group and number, and how many rows they have.
+#[derive(Debug, Default)]
+struct KeptAxes {
+    chunks: HashMap<(usize, usize), Arc<Axis>>,
+    rows: u64,
 }
 
 impl SegmentReader {
@@ -50,7 +65,7 @@ impl SegmentReader {
         let footer = Footer::decode(&raw, HEADER_LEN as u64, footer_at).map_err(at(footer_at))?;
         let groups = footer.groups.iter().map(|_| OnceLock::new()).collect();
         let run_id = RunId::from_bytes(header.owner);
-        Ok(Self { path: path.to_path_buf(), region, file_id, run_id, footer, groups })
+        Ok(Self { path: path.to_path_buf(), region, file_id, run_id, footer, groups, axes: Mutex::default() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -141,7 +156,96 @@ impl SegmentReader {
         Ok(bytes)
     }
 
-    /// Appends the `rows` integers of a column of steps or timestamps.
+    /// Appends steps and timestamps of a chunk of a group. What other metrics will ask for again is kept decoded.
+    ///
+    /// # Errors
+    /// Damage; `steps` and `timestamps` may then have got a part.
+    pub(crate) fn read_axis(
+        &self,
+        group: usize,
+        index: &GroupIndex,
+        chunk: usize,
+        steps: &mut Vec<i64>,
+        timestamps: &mut Vec<i64>,
+    ) -> Result<()> {
+        if index.series.len() > 1 && index.rows() <= MAX_KEPT_ROWS {
+            let kept = self.kept_axis(group, index, chunk)?;
+            steps.extend_from_slice(&kept.0);
+            timestamps.extend_from_slice(&kept.1);
+            return Ok(());
+        }
+        self.decode_axis(group, index, chunk, steps, timestamps)
+    }
+
+    fn decode_axis(
+        &self,
+        group: usize,
+        index: &GroupIndex,
+        chunk: usize,
+        steps: &mut Vec<i64>,
+        timestamps: &mut Vec<i64>,
+    ) -> Result<()> {
+        let Some(axis) = index.axis.get(chunk) else { return Err(self.damaged("a group has no such chunk")) };
+        let starts = (steps.len(), timestamps.len());
+        if index.sister > 0 {
+            let sister = group.checked_sub(index.sister as usize);
+            let sister = sister.ok_or_else(|| self.damaged("the sister of a group does not exist"))?;
+            let sisters = self.group(sister)?;
+            if sisters.sister > 0 || sisters.axis.get(chunk).is_none_or(|other| other.rows != axis.rows) {
+                return Err(self.damaged("the sister of a group has other chunks or a sister itself"));
+            }
+            if sisters.rows() <= MAX_KEPT_ROWS {
+                let kept = self.kept_axis(sister, &sisters, chunk)?;
+                steps.extend_from_slice(&kept.0);
+                timestamps.extend_from_slice(&kept.1);
+            } else {
+                self.decode_axis(sister, &sisters, chunk, steps, timestamps)?;
+            }
+        }
+        self.read_axis_column(&axis.steps, axis.rows, index.sister > 0, starts.0, steps)?;
+        self.read_axis_column(&axis.timestamps, axis.rows, index.sister > 0, starts.1, timestamps)
+    }
+
+    /// The decoded chunk, from those that are kept or to be kept from now on.
+    fn kept_axis(&self, group: usize, index: &GroupIndex, chunk: usize) -> Result<Arc<Axis>> {
+        let kept = || self.axes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(axis) = kept().chunks.get(&(group, chunk)) {
+            return Ok(Arc::clone(axis));
+        }
+        let (mut steps, mut timestamps) = (Vec::new(), Vec::new());
+        self.decode_axis(group, index, chunk, &mut steps, &mut timestamps)?;
+        let axis = Arc::new((steps, timestamps));
+        let mut kept = kept();
+        kept.rows += axis.0.len() as u64;
+        if kept.rows > MAX_KEPT_ROWS {
+            // Whoever reads all metrics of a run goes from group to group: what was kept is not needed again.
+            *kept = KeptAxes { chunks: HashMap::new(), rows: axis.0.len() as u64 };
+        }
+        kept.chunks.insert((group, chunk), Arc::clone(&axis));
+        Ok(axis)
+    }
+
+    /// With a sister, its numbers lie in `out` from `start` on, and the column is added to them.
+    fn read_axis_column(
+        &self,
+        axis: &AxisColumn,
+        rows: u32,
+        has_sister: bool,
+        start: usize,
+        out: &mut Vec<i64>,
+    ) -> Result<()> {
+        let Some(column) = &axis.column else { return Ok(()) };
+        if !has_sister {
+            return self.read_ints(column, rows, out);
+        }
+        let mut differences = Vec::new();
+        self.read_ints(column, rows, &mut differences)?;
+        let numbers = out.get_mut(start..).unwrap_or_default();
+        numbers.iter_mut().zip(&differences).for_each(|(number, more)| *number = number.wrapping_add(*more));
+        Ok(())
+    }
+
+    /// Appends the `rows` integers of a column of steps or timestamps, or of differences to a sister's.
     pub(crate) fn read_ints(&self, column: &ColumnRef, rows: u32, out: &mut Vec<i64>) -> Result<()> {
         let bytes = self.checked(column)?;
         let decoded = codec::decode_ints(column.codec, bytes, rows as usize, out);

@@ -1,9 +1,9 @@
 //! A head to a segment: find the axes that metrics share, cut into chunks, choose codecs, count.
 
+use super::count::ChunkAxis;
 use super::head::{Head, HeadSeries};
 use super::writer::SegmentWriter;
 use crate::error::Result;
-use crate::types::{Point, Stats};
 use std::collections::HashMap;
 
 /// Adds all points of `head` to `segment`, in chunks of `chunk_rows`.
@@ -13,26 +13,18 @@ pub(crate) fn seal(head: &Head, chunk_rows: usize, segment: &mut SegmentWriter) 
         let axis: (Vec<i64>, Vec<i64>) = first.rows.iter().map(|row| head.row(*row)).unzip();
         let chunks = || axis.0.chunks(chunk_rows).zip(axis.1.chunks(chunk_rows));
         for (steps, timestamps) in chunks() {
-            segment.push_axis(steps, timestamps)?;
+            segment.push_axis(steps, timestamps, None)?;
         }
+        let counted: Vec<ChunkAxis<'_>> = chunks().map(|(steps, times)| ChunkAxis::new(steps, times)).collect();
         for series in &group {
             segment.begin_series(&series.metric);
-            for ((steps, timestamps), values) in chunks().zip(series.values.chunks(chunk_rows)) {
-                segment.push_values(values, &chunk_stats(steps, timestamps, values))?;
+            for (axis, values) in counted.iter().zip(series.values.chunks(chunk_rows)) {
+                segment.push_values(values, &axis.count(values))?;
             }
         }
         segment.end_group(vec![axis.0.len() as u64])?;
     }
     Ok(())
-}
-
-/// Statistics of one chunk.
-pub(crate) fn chunk_stats(steps: &[i64], timestamps: &[i64], values: &[f64]) -> Stats {
-    let mut stats = Stats::default();
-    for ((step, timestamp), value) in steps.iter().zip(timestamps).zip(values) {
-        stats.push(Point::new(*step, *timestamp, *value));
-    }
-    stats
 }
 
 /// The metrics by the rows that they were logged in, in the order of the first metric of each group.

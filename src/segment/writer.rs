@@ -6,6 +6,7 @@ use crate::error::{IoContext, Result};
 use crate::format::header::{FileType, HEADER_LEN, Header};
 use crate::format::index::{AxisChunk, AxisColumn, ColumnRef, GroupIndex, ValueChunk};
 use crate::format::segment::{Footer, GroupRef, SeriesRef, Trailer, encode_section};
+use crate::format::stats::AxisFacts;
 use crate::format::wire;
 use crate::types::{FileId, LogId, RunId, Stats};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ pub(crate) struct SegmentWriter {
     /// File offset of the first byte of `buffer`.
     buffer_at: u64,
     group: GroupIndex,
+    /// What the current group's axis is like so far.
+    facts: AxisFacts,
     group_at: u64,
     groups: Vec<GroupRef>,
     series: Vec<SeriesRef>,
@@ -61,6 +64,7 @@ impl SegmentWriter {
             buffer: header.encode().to_vec(),
             buffer_at: 0,
             group: GroupIndex::default(),
+            facts: AxisFacts::default(),
             group_at: HEADER_LEN as u64,
             groups: Vec::new(),
             series: Vec::new(),
@@ -92,22 +96,50 @@ impl SegmentWriter {
         Ok(ColumnRef { offset, len: bytes.len() as u32, crc, codec })
     }
 
-    /// Adds the next chunk of the current group's axis. All of the axis comes before the first values.
-    pub(crate) fn push_axis(&mut self, steps: &[i64], timestamps: &[i64]) -> Result<()> {
-        let steps_column = self.axis_column(steps)?;
-        let timestamps_column = self.axis_column(timestamps)?;
+    /// Number that the current group will have.
+    pub(crate) fn group_number(&self) -> u32 {
+        self.groups.len() as u32
+    }
+
+    /// Makes group number `sister`, written before with the same chunks, the sister of the current one, which has none
+    /// yet.
+    pub(crate) fn set_sister(&mut self, sister: u32) {
+        self.group.sister = self.group_number().saturating_sub(sister);
+    }
+
+    /// Adds the next chunk of the current group's axis. All of the axis comes before the first values. `beside`: steps
+    /// and timestamps of the sister's chunk, of the same length, if there is a sister.
+    pub(crate) fn push_axis(
+        &mut self,
+        steps: &[i64],
+        timestamps: &[i64],
+        beside: Option<(&[i64], &[i64])>,
+    ) -> Result<()> {
         let rows = steps.len() as u32;
-        self.group.axis.push(AxisChunk { rows, steps: steps_column, timestamps: timestamps_column });
+        let steps = self.axis_column(steps, beside.map(|beside| beside.0))?;
+        let timestamps = self.axis_column(timestamps, beside.map(|beside| beside.1))?;
+        let chunk = AxisChunk { rows, steps, timestamps };
+        self.facts.merge(&chunk.facts());
+        self.group.axis.push(chunk);
         Ok(())
     }
 
-    fn axis_column(&mut self, values: &[i64]) -> Result<AxisColumn> {
+    fn axis_column(&mut self, values: &[i64], beside: Option<&[i64]>) -> Result<AxisColumn> {
         let effort = self.effort;
-        let column = self.column(|out| codec::encode_ints(values, effort, out))?;
+        let column = match beside {
+            Some(beside) if beside == values => None,
+            Some(beside) => {
+                let differences = differences(values, beside);
+                Some(self.column(|out| codec::encode_ints(&differences, effort, out))?)
+            }
+            None => Some(self.column(|out| codec::encode_ints(values, effort, out))?),
+        };
         Ok(AxisColumn {
             column,
             min: values.iter().copied().min().unwrap_or(0),
             max: values.iter().copied().max().unwrap_or(0),
+            first: values.first().copied().unwrap_or(0),
+            last: values.last().copied().unwrap_or(0),
             sorted: values.is_sorted(),
         })
     }
@@ -143,12 +175,12 @@ impl SegmentWriter {
     /// [`Self::finish`] will name them.
     pub(crate) fn end_group(&mut self, log_rows: Vec<u64>) -> Result<()> {
         self.end_series();
-        let group = std::mem::take(&mut self.group);
+        let (group, facts) = (std::mem::take(&mut self.group), std::mem::take(&mut self.facts));
         let index_at = self.at();
         let section = encode_section(self.file_id, index_at, &group.encode());
         self.buffer.extend_from_slice(&section);
         let index_len = section.len() as u32;
-        self.groups.push(GroupRef { columns_at: self.group_at, index_at, index_len, log_rows });
+        self.groups.push(GroupRef { columns_at: self.group_at, index_at, index_len, log_rows, facts });
         self.group_at = self.at();
         Ok(())
     }
@@ -174,6 +206,11 @@ impl SegmentWriter {
         }
         Ok(self.path.clone())
     }
+}
+
+/// How far `values` lie above the numbers beside them.
+pub(crate) fn differences(values: &[i64], beside: &[i64]) -> Vec<i64> {
+    values.iter().zip(beside).map(|(value, beside)| value.wrapping_sub(*beside)).collect()
 }
 
 impl Drop for SegmentWriter {

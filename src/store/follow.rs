@@ -53,7 +53,7 @@ impl Follower {
                 PointSource::Segment(segment) => self.poll_segment(segment, each)?,
             }
         }
-        Ok(view.to_run(&self.shared))
+        Ok(view.to_run(&self.shared, &view.metrics()))
     }
 
     /// The logs of a segment lie in it one after the other; of each, what was delivered before is skipped.
@@ -98,8 +98,8 @@ fn read_ranges(
         let values = index.series.get(series.position as usize).and_then(|series| series.get(chunk));
         let Some(values) = values else { return Err(segment.damaged("a metric has no place in its group")) };
         let mut columns = Columns::default();
-        segment.read_ints(&axis.steps.column, axis.rows, &mut columns.steps)?;
-        segment.read_ints(&axis.timestamps.column, axis.rows, &mut columns.timestamps)?;
+        let group = series.group as usize;
+        segment.read_axis(group, &index, chunk, &mut columns.steps, &mut columns.timestamps)?;
         segment.read_floats(&values.column, axis.rows, &mut columns.values)?;
         for (number, point) in rows.zip(columns.iter()) {
             if wanted.iter().any(|range| range.contains(&number)) {

@@ -126,12 +126,12 @@ impl RunView {
     }
 
     /// Statistics of every metric over all sources.
-    pub(crate) fn metrics(&self) -> BTreeMap<String, MetricSummary> {
-        let mut metrics: BTreeMap<String, MetricSummary> = BTreeMap::new();
+    pub(crate) fn metrics(&self) -> BTreeMap<String, Stats> {
+        let mut metrics: BTreeMap<String, Stats> = BTreeMap::new();
         let mut add = |name: &str, stats: &Stats| match metrics.get_mut(name) {
-            Some(summary) => summary.stats.merge(stats),
+            Some(known) => known.merge(stats),
             None => {
-                metrics.insert(name.to_owned(), MetricSummary { stats: *stats });
+                metrics.insert(name.to_owned(), *stats);
             }
         };
         for (_, source) in &self.sources {
@@ -161,24 +161,28 @@ impl RunView {
     /// The latest timestamp of a point or change that is not in the future, in milliseconds.
     fn last_sign_of_life(&self, now_ms: i64) -> i64 {
         let changed = (self.state.latest_us() / 1000) as i64;
-        let ends = self.metrics().into_values().filter_map(|summary| summary.stats.time_range.map(|range| range.1));
+        let ends = self.metrics().into_values().filter_map(|stats| stats.time_range.map(|range| range.1));
         ends.filter(|end| *end <= now_ms).fold(changed, i64::max)
     }
 
-    /// The run as a reader sees it: one whose writers vanished is shown as what recovery will make of it.
-    pub(crate) fn to_run(&self, shared: &Shared) -> Run {
+    /// The run as a reader sees it: one whose writers vanished is shown as what recovery will make of it. `metrics`:
+    /// what [`Self::metrics`] gives.
+    pub(crate) fn to_run(&self, shared: &Shared, metrics: &BTreeMap<String, Stats>) -> Run {
         let mut state = self.state.clone();
         if let Some(completion) = self.completion(shared) {
             state.apply(&completion);
         }
-        state.to_run(self.id, self.experiment_id, self.metrics())
+        state.to_run(self.id, self.experiment_id, summaries(metrics).collect())
     }
 
     /// The catalog's entry for a run that nobody writes to.
     pub(crate) fn summary(&self, tidy: bool) -> Summary {
-        let metrics = self.metrics().into_iter().map(|(name, summary)| (name, summary.stats)).collect();
-        Summary { tidy, meta: self.state.encode(), metrics }
+        Summary { tidy, meta: self.state.encode(), metrics: summaries(&self.metrics()).collect() }
     }
+}
+
+fn summaries(metrics: &BTreeMap<String, Stats>) -> impl Iterator<Item = (String, MetricSummary)> + '_ {
+    metrics.iter().filter_map(|(name, stats)| Some((name.clone(), MetricSummary::of(stats)?)))
 }
 
 /// The records of a segment or catalog entry.

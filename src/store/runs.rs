@@ -8,9 +8,7 @@ use crate::catalog::RunState;
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, Summary};
 use crate::format::record::Change;
-use crate::types::{
-    Experiment, ExperimentId, LifecycleStage, MetricSummary, NewRun, Run, RunId, RunStatus, StatusCause,
-};
+use crate::types::{Experiment, ExperimentId, LifecycleStage, NewRun, Run, RunId, RunStatus, StatusCause};
 use std::sync::Arc;
 
 /// Which lifecycle stages a listing shows.
@@ -113,14 +111,17 @@ impl Shared {
     pub(super) fn run_from_summary(&self, entry: &RunEntry, summary: &Summary) -> Result<Run> {
         let records = decode_meta(&self.paths.catalog_file(), &summary.meta)?;
         self.saw_change(records.iter().map(|record| record.at_us).max().unwrap_or(0));
-        let metrics = summary.metrics.iter().map(|(name, stats)| (name.clone(), MetricSummary { stats: *stats }));
+        let metrics = summary.metrics.iter().cloned();
         Ok(RunState::from_records(&records).to_run(entry.run_id, entry.experiment_id, metrics.collect()))
     }
 
     fn run_from_entry(&self, entry: &RunEntry) -> Result<Run> {
         match &entry.state {
             EntryState::Settled(summary) => self.run_from_summary(entry, summary),
-            _ => Ok(RunView::read(self, entry.experiment_id, entry.run_id)?.to_run(self)),
+            _ => {
+                let view = RunView::read(self, entry.experiment_id, entry.run_id)?;
+                Ok(view.to_run(self, &view.metrics()))
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::query::MetricQuery;
 use crate::segment::{Head, SegmentReader};
 use crate::types::{Columns, Point, Run, RunId, Stats};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One run at one instant: everything acknowledged before it was taken, and nothing later.
@@ -27,6 +28,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Snapshot {
     run: Run,
+    metrics: BTreeMap<String, Stats>,
     sources: Vec<PointSource>,
     /// Segments that cannot be read come first; then ends of logs that cannot be believed.
     damage: Vec<Error>,
@@ -65,8 +67,7 @@ impl Piece {
                 };
                 let old = out.len();
                 let read = segment
-                    .read_ints(&axis.steps.column, axis.rows, &mut out.steps)
-                    .and_then(|()| segment.read_ints(&axis.timestamps.column, axis.rows, &mut out.timestamps))
+                    .read_axis(*group, &index, *chunk, &mut out.steps, &mut out.timestamps)
                     .and_then(|()| segment.read_floats(&values.column, axis.rows, &mut out.values));
                 if read.is_err() {
                     out.steps.truncate(old);
@@ -81,11 +82,12 @@ impl Piece {
 
 impl Snapshot {
     fn new(shared: &Shared, view: RunView) -> Self {
-        let run = view.to_run(shared);
+        let metrics = view.metrics();
+        let run = view.to_run(shared, &metrics);
         let sources = view.sources.into_iter().map(|(_, source)| source).collect();
         let unread_files = view.files.damage.len();
         let damage = view.files.damage.into_iter().chain(view.lost_ends).collect();
-        Self { run, sources, damage, unread_files }
+        Self { run, metrics, sources, damage, unread_files }
     }
 
     /// What of the run could not be read, and is missing here: damaged files, which make questions about points fail
@@ -101,7 +103,7 @@ impl Snapshot {
 
     /// Statistics of a metric over all its points; `None` when the run has no such metric.
     pub fn stats(&self, key: &str) -> Option<&Stats> {
-        self.run.metrics.get(key).map(|summary| &summary.stats)
+        self.metrics.get(key)
     }
 
     /// The point with the greatest (step, timestamp, value). Cost: one look-up by name.
@@ -115,7 +117,7 @@ impl Snapshot {
     /// [`Error::NotFound`] when the run has no such metric.
     pub fn metric(&self, key: &str) -> Result<MetricQuery<'_>> {
         // The snapshot's own key outlives the question, the caller's need not.
-        match self.run.metrics.get_key_value(key) {
+        match self.metrics.get_key_value(key) {
             Some((key, _)) => Ok(MetricQuery::new(self, key)),
             // The damaged file may hold it.
             None => Err(self.unread_file().unwrap_or_else(|| Error::not_found("metric", key))),

@@ -194,8 +194,11 @@ fn count_columns(segment: &SegmentReader, all: &mut StoreStatistics, codecs: &mu
             *bytes += u64::from(column.len);
         };
         for chunk in &index.axis {
-            add("steps", &chunk.steps.column, chunk.rows);
-            add("timestamps", &chunk.timestamps.column, chunk.rows);
+            for (kind, axis) in [("steps", &chunk.steps), ("timestamps", &chunk.timestamps)] {
+                if let Some(column) = &axis.column {
+                    add(kind, column, chunk.rows);
+                }
+            }
         }
         for series in &index.series {
             all.chunks += series.len() as u64;

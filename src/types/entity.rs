@@ -1,7 +1,7 @@
 //! Experiments, runs and what belongs to them, as a reader sees them.
 
 use crate::error::{Error, Result};
-use crate::types::{ExperimentId, RunId, Stats};
+use crate::types::{ExperimentId, Point, RunId, Stats};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -192,13 +192,30 @@ pub struct Run {
 /// # let store = trackway::Store::open(dir.path().join("s"))?;
 /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
 /// run.log_metric("loss", 1, 0.5)?;
-/// assert_eq!(store.run(run.id())?.metrics["loss"].stats.count, 1);
+/// assert_eq!(store.run(run.id())?.metrics["loss"].latest.value, 0.5);
 /// # Ok::<(), trackway::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MetricSummary {
-    /// Count, extremes, latest point and sums over all points.
-    pub stats: Stats,
+    /// Number of points.
+    pub count: u64,
+    /// How many of them are NaN.
+    pub nan_count: u64,
+    /// The point with the greatest (step, timestamp, value): what trackers call the latest value.
+    pub latest: Point,
+    /// The smallest value; `None` when all are NaN.
+    pub min: Option<f64>,
+    /// The largest value; `None` when all are NaN.
+    pub max: Option<f64>,
+}
+
+impl MetricSummary {
+    /// What a listing keeps of the statistics of a metric; `None` of one without points.
+    pub(crate) fn of(stats: &Stats) -> Option<Self> {
+        let (count, nan_count) = (stats.count, stats.nan_count);
+        let (min, max) = (stats.min.map(|point| point.value), stats.max.map(|point| point.value));
+        Some(Self { count, nan_count, latest: stats.latest?, min, max })
+    }
 }
 
 /// One file or folder below a run's artifacts.

@@ -84,7 +84,7 @@ fn dump_run(store: &Store, run: &Run, out: &mut String) {
     assert_eq!(format!("{:?}", snapshot.run()), format!("{run:?}"), "the catalog and the files say the same");
     for (metric, summary) in &run.metrics {
         let points = snapshot.metric(metric).unwrap().read().unwrap();
-        assert_eq!(points.len() as u64, summary.stats.count);
+        assert_eq!(points.len() as u64, summary.count);
         points.iter().for_each(|point| writeln!(out, "{}", point_line(metric, point)).unwrap());
     }
     dump_artifacts(&store.artifacts(run.id).unwrap(), "", out);

@@ -40,7 +40,7 @@ fn listing_settled_runs_opens_no_file_of_theirs() {
     }
     let runs = scene.open_read_only().runs(&RunFilter::default()).unwrap();
     assert_eq!((runs.len(), runs[0].id), (1, id));
-    assert_eq!(runs[0].metrics["loss"].stats.count, 200);
+    assert_eq!(runs[0].metrics["loss"].count, 200);
 }
 
 #[test]

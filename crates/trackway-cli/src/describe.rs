@@ -4,7 +4,7 @@ use crate::style::Style;
 use crate::text::now_ms;
 use crate::values;
 use serde_json::{Map, Value, json};
-use trackway::{LifecycleStage, Point, Run, RunStatus, Stats, StatusCause};
+use trackway::{LifecycleStage, MetricSummary, Point, Run, RunStatus, StatusCause};
 
 /// The colour of a status.
 pub(crate) fn status_style(status: RunStatus) -> Style {
@@ -28,7 +28,7 @@ pub(crate) fn status_in_words(run: &Run) -> String {
 
 /// Number of points of all metrics.
 pub(crate) fn points(run: &Run) -> u64 {
-    run.metrics.values().map(|metric| metric.stats.count).sum()
+    run.metrics.values().map(|metric| metric.count).sum()
 }
 
 /// How long the run took, or has taken until now, in milliseconds.
@@ -58,7 +58,7 @@ pub(crate) fn run_json(run: &Run, experiment: &str) -> Value {
         StatusCause::Vanished => "vanished",
     };
     let metrics: Map<String, Value> =
-        run.metrics.iter().map(|(key, metric)| (key.clone(), stats_json(&metric.stats))).collect();
+        run.metrics.iter().map(|(key, metric)| (key.clone(), summary_json(metric))).collect();
     json!({
         "run_id": run.id.to_string(), "name": run.name,
         "experiment_id": run.experiment_id.to_string(), "experiment": experiment,
@@ -70,12 +70,9 @@ pub(crate) fn run_json(run: &Run, experiment: &str) -> Value {
     })
 }
 
-fn stats_json(stats: &Stats) -> Value {
-    let value = |point: Option<Point>| point.map(|p| values::json(p.value));
+fn summary_json(metric: &MetricSummary) -> Value {
     json!({
-        "count": stats.count, "nan_count": stats.nan_count,
-        "latest": stats.latest.map(point_json), "min": value(stats.min), "max": value(stats.max),
-        "mean": stats.mean().map(values::json),
-        "first_step": stats.step_range.map(|range| range.0), "last_step": stats.step_range.map(|range| range.1),
+        "count": metric.count, "nan_count": metric.nan_count, "latest": point_json(metric.latest),
+        "min": metric.min.map(values::json), "max": metric.max.map(values::json),
     })
 }

@@ -69,9 +69,7 @@ pub fn record(bytes: &[u8]) {
     let (mut reader, mut base) = (Reader::new(bytes), Base::default());
     while !reader.is_empty() && Record::decode(&mut reader, &mut base, |row| Some(row as usize % 8)).is_ok() {}
     if let Ok(records) = Meta::decode_all(bytes) {
-        let mut again = Vec::new();
-        records.iter().for_each(|record| record.encode(&mut again));
-        assert_eq!(Meta::decode_all(&again).as_ref(), Ok(&records));
+        assert_eq!(Meta::decode_all(&Meta::encode_all(&records)).as_ref(), Ok(&records));
         let state = crate::catalog::RunState::from_records(&records);
         assert_eq!(crate::catalog::RunState::from_records(&state.records()).records(), state.records());
     }

@@ -130,8 +130,7 @@ fn read_segment(bytes: Vec<u8>) -> Option<BTreeMap<String, Vec<Option<Vec<Bits>>
             };
             let (mut steps, mut times, mut floats) = (Vec::new(), Vec::new(), Vec::new());
             let read = segment
-                .read_ints(&axis.steps.column, axis.rows, &mut steps)
-                .and_then(|()| segment.read_ints(&axis.timestamps.column, axis.rows, &mut times))
+                .read_axis(series.group as usize, &index, chunk, &mut steps, &mut times)
                 .and_then(|()| segment.read_floats(&values.column, axis.rows, &mut floats));
             let points =
                 steps.into_iter().zip(times).zip(floats).map(|((step, time), value)| (step, time, value.to_bits()));

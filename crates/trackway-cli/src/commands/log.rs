@@ -48,7 +48,7 @@ fn begin(store: &Store, args: &LogArgs) -> Outcome<(RunWriter, i64)> {
         return Ok((store.create_run(new)?, 0));
     };
     let run = resolve::run(store, text)?;
-    let last = run.metrics.values().filter_map(|metric| metric.stats.step_range).map(|range| range.1).max();
+    let last = run.metrics.values().map(|metric| metric.latest.step).max();
     let writer = resume(store, run.id)?;
     if let Some(name) = &args.name {
         writer.set_name(name)?;

@@ -112,7 +112,7 @@ pub(crate) fn common_metrics(runs: &[Run]) -> Vec<String> {
 }
 
 fn latest(run: &Run, key: &str) -> Option<f64> {
-    run.metrics.get(key)?.stats.latest.map(|point| point.value)
+    run.metrics.get(key).map(|metric| metric.latest.value)
 }
 
 /// Sorts by one of the known words or by a metric's latest value; runs without it come last.

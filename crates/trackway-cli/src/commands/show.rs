@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ShowArgs, context: &mut Context) -> Outcome {
     head(&run, &experiment, context)?;
     pairs("Params", &run.params, context)?;
     pairs("Tags", &run.tags, context)?;
-    metrics(&run, context)?;
+    metrics(&store, &run, context)?;
     if artifacts.is_empty() {
         return Ok(());
     }
@@ -87,7 +87,7 @@ fn pairs(what: &str, pairs: &BTreeMap<String, String>, context: &mut Context) ->
     context.table(&table)
 }
 
-fn metrics(run: &Run, context: &mut Context) -> Outcome {
+fn metrics(store: &Store, run: &Run, context: &mut Context) -> Outcome {
     if run.metrics.is_empty() {
         return Ok(());
     }
@@ -102,8 +102,8 @@ fn metrics(run: &Run, context: &mut Context) -> Outcome {
         .right("MEAN", Fit::Optional)
         .right("NAN", Fit::Optional);
     let value = |point: Option<Point>| Cell::from(point.map_or_else(String::new, |p| short(p.value)));
-    for (key, metric) in &run.metrics {
-        let stats = &metric.stats;
+    let snapshot = store.snapshot(run.id)?;
+    for (key, stats) in run.metrics.keys().filter_map(|key| Some((key, snapshot.stats(key)?))) {
         table.push(vec![
             key.as_str().into(),
             count(stats.count).into(),
