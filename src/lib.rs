@@ -35,7 +35,7 @@ mod types;
 
 pub use error::{Error, ErrorKind, Result};
 pub use options::{AppendMode, Compression, Durability, StoreOptions};
-pub use query::{MetricQuery, Order};
+pub use query::{Chart, ChartAxis, ChartColumn, ChartPoint, MetricQuery, Order};
 pub use store::{
     Artifacts, CodecStatistics, CompactionReport, Damage, Follower, Incident, Metric, Progress, Row, RunFilter,
     RunWriter, Snapshot, Store, StoreStatistics, VerifyReport, View,

@@ -121,7 +121,7 @@ fn the_public_list_grows_only_on_purpose() {
         names.extend(list.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned));
     }
     names.sort();
-    let expected = "AppendMode Artifact Artifacts CodecStatistics Columns CompactionReport Compression Damage Durability \
+    let expected = "AppendMode Artifact Artifacts Chart ChartAxis ChartColumn ChartPoint CodecStatistics Columns CompactionReport Compression Damage Durability \
         Error ErrorKind Experiment ExperimentId ExperimentName Follower Incident LifecycleStage Metric MetricKey MetricQuery \
         MetricSummary NewRun Order ParamKey Point Progress Result Row Run RunFilter RunId RunName RunStatus RunWriter Snapshot \
         Stats StatusCause Store StoreOptions StoreStatistics TagKey VerifyReport View";

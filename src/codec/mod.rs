@@ -22,6 +22,7 @@ mod varint;
 
 pub(crate) use choose::{encode_floats, encode_ints};
 pub(crate) use narrow::{f32_bits as single_bits, is_single, widen as widen_single};
+pub(crate) use packed_f32::Blocks;
 
 use crate::limits;
 

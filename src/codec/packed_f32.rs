@@ -133,9 +133,58 @@ pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(
     if bytes.is_empty() { Ok(()) } else { Err(CodecError("bytes after the last block")) }
 }
 
+/// The blocks of a column, not unpacked: for questions about a part of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Blocks<'a>(Vec<Block<'a>>);
+
+impl<'a> Blocks<'a> {
+    /// Finds the blocks of a column of `n` values.
+    pub(crate) fn of(mut bytes: &'a [u8], n: usize) -> Result<Self, CodecError> {
+        let mut blocks = Vec::with_capacity(n.div_ceil(BLOCK));
+        let mut left = n;
+        while left > 0 {
+            let count = left.min(BLOCK);
+            left -= count;
+            blocks.push(Block::take(&mut bytes, count)?);
+        }
+        if bytes.is_empty() { Ok(Self(blocks)) } else { Err(CodecError("bytes after the last block")) }
+    }
+
+    /// Value `row`; `None` beyond the end.
+    pub(crate) fn value(&self, row: usize) -> Result<Option<f64>, CodecError> {
+        self.0.get(row / BLOCK).map(|block| block.value(row % BLOCK)).transpose()
+    }
+
+    /// Calls `visit` with the first row and the values of what has to be looked at to find the smallest and the largest
+    /// value of rows `from` to `to` (not included): a block that lies wholly between them as the two values that it
+    /// knows to be its extremes, if it does.
+    pub(crate) fn visit_extremes(
+        &self,
+        from: usize,
+        to: usize,
+        visit: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<(), CodecError> {
+        for (number, block) in self.0.iter().enumerate().take(to.div_ceil(BLOCK)).skip(from / BLOCK) {
+            let start = number * BLOCK;
+            let (first, last) = (from.saturating_sub(start), (to - start).min(block.count));
+            if let (Some((low, high)), 0, BLOCK) = (block.extremes(), first, last) {
+                // In the order in which they lie, so that of equal ones the first is seen first.
+                for place in [low.min(high), low.max(high)] {
+                    visit(start + place, &[block.value(place)?]);
+                }
+            } else {
+                let mut values = [0.0; BLOCK];
+                block.read(&mut values)?;
+                visit(start + first, values.get(first..last).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// One block of a column, not unpacked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Block<'a> {
+struct Block<'a> {
     head: Head,
     count: usize,
     places: Option<(u16, u16)>,
@@ -153,6 +202,24 @@ impl<'a> Block<'a> {
         };
         let packed = bits::take_packed(bytes, count, head.width)?;
         Ok(Self { head, count, places, packed })
+    }
+
+    /// Where the smallest and the largest value lie, if the block says so and it has a number.
+    fn extremes(&self) -> Option<(usize, usize)> {
+        let (low, high) = self.places?;
+        let is_place = |place: u16| usize::from(place) < self.count;
+        (is_place(low) && is_place(high)).then_some((usize::from(low), usize::from(high)))
+    }
+
+    /// Value `index` of the block. Costs unpacking it all where the numbers are differences or lie in a row.
+    fn value(&self, index: usize) -> Result<f64, CodecError> {
+        if self.head.smallest.is_none() && bits::in_lanes(self.count, self.head.width) {
+            let number = bits::lane_number(self.packed, self.head.width, index);
+            return Ok(narrow::widen(bits_of(self.head.base.wrapping_add(number))));
+        }
+        let mut values = [0.0; BLOCK];
+        self.read(&mut values)?;
+        Ok(values.get(index).copied().unwrap_or(f64::NAN))
     }
 
     /// Unpacks the block into the beginning of `values`.
@@ -232,6 +299,31 @@ mod tests {
         assert_eq!(places(&values), (100, 7));
         assert_eq!(places(&[f64::NAN; BLOCK]), (NO_PLACE, NO_PLACE));
         assert_eq!(places(&[f64::INFINITY; BLOCK]), (0, 0));
+    }
+
+    #[test]
+    fn parts_of_a_column_have_the_extremes_of_a_naive_look() {
+        let mut values: Vec<f64> = (0..1700_u64)
+            .map(|k| f64::from((k.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 + if k < 600 { 0.0 } else { 1e8 }))
+            .collect();
+        values[700] = f64::NAN;
+        let bytes = encoded(&values);
+        let blocks = Blocks::of(&bytes, values.len()).unwrap();
+        for (from, to) in [(0, 1700), (0, 512), (512, 1024), (3, 1699), (511, 513), (1024, 1100), (700, 701), (9, 9)] {
+            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+            let mut seen = |row: usize, part: &[f64]| {
+                for (value, expected) in part.iter().zip(&values[row..]) {
+                    assert_eq!(value.to_bits(), expected.to_bits());
+                    (low, high) = (low.min(*value), high.max(*value));
+                }
+            };
+            blocks.visit_extremes(from, to, &mut seen).unwrap();
+            let expected = values[from..to].iter();
+            assert_eq!(low, expected.clone().copied().fold(f64::INFINITY, f64::min), "{from}..{to}");
+            assert_eq!(high, expected.copied().fold(f64::NEG_INFINITY, f64::max), "{from}..{to}");
+        }
+        assert!((0..values.len()).all(|k| blocks.value(k).unwrap().unwrap().to_bits() == values[k].to_bits()));
+        assert_eq!(blocks.value(values.len() + BLOCK).unwrap(), None);
     }
 
     #[test]

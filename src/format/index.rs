@@ -73,6 +73,20 @@ impl AxisChunk {
     }
 }
 
+impl AxisChunk {
+    /// First number of one of its columns and the distance of the following ones, where the index says that it is the
+    /// same everywhere.
+    pub(crate) fn even(&self, axis: &AxisColumn, sister: u32) -> Option<(i64, i64)> {
+        let is_even = axis.min == axis.max || axis.column.is_some_and(|column| column.codec == CodecId::Stride);
+        if !is_even || !axis.sorted || (sister > 0 && axis.min != axis.max) {
+            return None;
+        }
+        let distances = i128::from(self.rows).max(2) - 1;
+        let stride = (i128::from(axis.last) - i128::from(axis.first)) / distances;
+        Some((axis.first, i64::try_from(stride).ok()?))
+    }
+}
+
 /// Values of one metric in one chunk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ValueChunk {

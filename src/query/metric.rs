@@ -50,17 +50,17 @@ pub enum Order {
 pub struct MetricQuery<'a> {
     snapshot: &'a Snapshot,
     key: &'a str,
-    steps: Span,
-    timestamps: Span,
+    pub(super) steps: Span,
+    pub(super) timestamps: Span,
     order: Order,
-    skip_damaged: bool,
+    pub(super) skip_damaged: bool,
 }
 
 /// Integers from `first` to `last`, both included; empty when `first > last`.
 #[derive(Clone, Copy, Debug)]
-struct Span {
-    first: i64,
-    last: i64,
+pub(super) struct Span {
+    pub(super) first: i64,
+    pub(super) last: i64,
 }
 
 impl Span {
@@ -85,7 +85,7 @@ impl Span {
         self.first <= value && value <= self.last
     }
 
-    fn covers(self, (min, max): (i64, i64)) -> bool {
+    pub(super) fn covers(self, (min, max): (i64, i64)) -> bool {
         self.first <= min && max <= self.last
     }
 
@@ -189,7 +189,7 @@ impl<'a> MetricQuery<'a> {
     }
 
     /// The pieces that can have a point of the answer.
-    fn pieces(&self) -> Result<Vec<Piece>> {
+    pub(super) fn pieces(&self) -> Result<Vec<Piece>> {
         if let (Some(error), false) = (self.snapshot.unread_file(), self.skip_damaged) {
             return Err(error);
         }
@@ -201,7 +201,7 @@ impl<'a> MetricQuery<'a> {
     }
 
     /// Appends the points of one piece that lie in the ranges.
-    fn append(&self, piece: &Piece, columns: &mut Columns) -> Result<()> {
+    pub(super) fn append(&self, piece: &Piece, columns: &mut Columns) -> Result<()> {
         let start = columns.len();
         match piece.read_into(columns) {
             Err(Error::Corrupt { .. }) if self.skip_damaged => return Ok(()),

@@ -8,6 +8,6 @@ mod writer;
 
 pub(crate) use count::ChunkAxis;
 pub(crate) use head::Head;
-pub(crate) use reader::SegmentReader;
+pub(crate) use reader::{PartValues, SegmentReader};
 pub(crate) use seal::seal;
 pub(crate) use writer::{SegmentWriter, Written, differences};

@@ -32,7 +32,8 @@ pub use snapshot::Snapshot;
 pub use statistics::{CodecStatistics, StoreStatistics};
 pub use verify::{Damage, VerifyReport};
 
-pub(crate) use snapshot::Piece;
+pub(crate) use crate::segment::PartValues;
+pub(crate) use snapshot::{Piece, PieceSummary};
 
 use crate::catalog::Journal;
 use crate::env::{Env, Lock};

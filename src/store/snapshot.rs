@@ -4,7 +4,7 @@ use super::run_view::{PointSource, RunView};
 use super::{Shared, Store};
 use crate::error::{Error, Result};
 use crate::query::MetricQuery;
-use crate::segment::{Head, SegmentReader};
+use crate::segment::{Head, PartValues, SegmentReader};
 use crate::types::{Columns, Point, Run, RunId, Stats};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub(crate) struct Piece {
 
 #[derive(Debug)]
 enum Place {
-    Chunk { segment: Arc<SegmentReader>, group: usize, position: usize, chunk: usize },
+    Chunk { segment: Arc<SegmentReader>, group: usize, position: usize, chunk: usize, metric: usize },
     Log { head: Arc<Head>, metric: String },
 }
 
@@ -59,7 +59,7 @@ impl Piece {
                 }
                 Ok(())
             }
-            Place::Chunk { segment, group, position, chunk } => {
+            Place::Chunk { segment, group, position, chunk, .. } => {
                 let index = segment.group(*group)?;
                 let values = index.series.get(*position).and_then(|series| series.get(*chunk));
                 let (Some(axis), Some(values)) = (index.axis.get(*chunk), values) else {
@@ -77,6 +77,57 @@ impl Piece {
                 read
             }
         }
+    }
+}
+
+/// What is known of a piece without reading its columns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PieceSummary<'a> {
+    pub(crate) rows: usize,
+    /// Whether no step, no timestamp is smaller than the one before it.
+    pub(crate) sorted: (bool, bool),
+    /// First step and first timestamp with the distance of the following ones, where that is known to be the same.
+    pub(crate) even: (Option<(i64, i64)>, Option<(i64, i64)>),
+    /// Statistics of the metric in this piece.
+    pub(crate) stats: &'a Stats,
+}
+
+impl Piece {
+    /// What the segment says of the chunk; `None` for the content of a log.
+    pub(crate) fn with_summary<T>(&self, use_it: impl FnOnce(PieceSummary<'_>) -> T) -> Result<Option<T>> {
+        let Place::Chunk { segment, group, position, chunk, metric } = &self.place else { return Ok(None) };
+        let index = segment.group(*group)?;
+        let values = index.series.get(*position).and_then(|series| series.get(*chunk));
+        let (Some(axis), Some(values)) = (index.axis.get(*chunk), values) else {
+            return Err(segment.damaged("a metric has no place in its group"));
+        };
+        // Of a single chunk the footer has the statistics.
+        let series = if index.axis.len() == 1 { segment.series().get(*metric) } else { None };
+        let stats = series.map_or(&values.stats, |series| &series.stats);
+        let sorted = (axis.steps.sorted, axis.timestamps.sorted);
+        let even = (axis.even(&axis.steps, index.sister), axis.even(&axis.timestamps, index.sister));
+        Ok(Some(use_it(PieceSummary { rows: axis.rows as usize, sorted, even, stats })))
+    }
+
+    /// Replaces `out` by steps and timestamps of a chunk.
+    pub(crate) fn read_axis(&self, out: &mut Columns) -> Result<()> {
+        out.clear();
+        let Place::Chunk { segment, group, chunk, .. } = &self.place else { return Ok(()) };
+        segment.read_axis(*group, &*segment.group(*group)?, *chunk, &mut out.steps, &mut out.timestamps)
+    }
+
+    /// The values of a chunk, for questions about a part of them; none for the content of a log. `decoded`: all of them
+    /// will be looked at.
+    pub(crate) fn part_values(&self, decoded: bool) -> Result<PartValues<'_>> {
+        let Place::Chunk { segment, group, position, chunk, .. } = &self.place else {
+            return Ok(PartValues::of(Vec::new()));
+        };
+        let index = segment.group(*group)?;
+        let values = index.series.get(*position).and_then(|series| series.get(*chunk));
+        let (Some(axis), Some(values)) = (index.axis.get(*chunk), values) else {
+            return Err(segment.damaged("a metric has no place in its group"));
+        };
+        segment.part_values(&values.column, axis.rows, decoded)
     }
 }
 
@@ -152,11 +203,11 @@ impl Snapshot {
 }
 
 fn chunks(segment: &Arc<SegmentReader>, key: &str) -> Result<Vec<Piece>> {
-    let Some(series) = segment.metric(key) else { return Ok(Vec::new()) };
+    let Some((metric, series)) = segment.metric(key) else { return Ok(Vec::new()) };
     let (group, position) = (series.group as usize, series.position as usize);
     let index = segment.group(group)?;
     let piece = |(chunk, axis): (usize, &crate::format::index::AxisChunk)| Piece {
-        place: Place::Chunk { segment: Arc::clone(segment), group, position, chunk },
+        place: Place::Chunk { segment: Arc::clone(segment), group, position, chunk, metric },
         ranges: Some(((axis.steps.min, axis.steps.max), (axis.timestamps.min, axis.timestamps.max))),
     };
     Ok(index.axis.iter().enumerate().map(piece).collect())

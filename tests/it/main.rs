@@ -3,6 +3,7 @@
 
 mod append_read;
 mod artifacts;
+mod chart;
 mod corpus;
 mod corruption;
 mod data_model;

@@ -1,0 +1,144 @@
+//! Charts against a naive look at every point.
+
+use crate::support::{Scene, new_run};
+use proptest::prelude::*;
+use trackway::{Chart, ChartAxis, ChartColumn, ChartPoint, Columns, Snapshot, Store, StoreOptions};
+
+/// What `chart` promises, point by point.
+fn naive(points: &Columns, axis: ChartAxis, range: (i64, i64), width: usize) -> Vec<ChartColumn> {
+    let mut columns: Vec<Option<ChartColumn>> = vec![None; width];
+    let span = i128::from(range.1) - i128::from(range.0) + 1;
+    for point in points.iter() {
+        let x = if axis == ChartAxis::Step { point.step } else { point.timestamp };
+        let column = ((i128::from(x) - i128::from(range.0)) * width as i128 / span) as usize;
+        let at = ChartPoint { x, value: point.value };
+        let number = (!point.value.is_nan()).then_some(at);
+        let Some(known) = &mut columns[column] else {
+            let nan_count = u64::from(point.value.is_nan());
+            columns[column] =
+                Some(ChartColumn { column, count: 1, nan_count, first: at, last: at, min: number, max: number });
+            continue;
+        };
+        known.count += 1;
+        known.nan_count += u64::from(point.value.is_nan());
+        if x < known.first.x {
+            known.first = at;
+        }
+        if x >= known.last.x {
+            known.last = at;
+        }
+        if let Some(number) = number {
+            if known.min.is_none_or(|min| number.value < min.value) {
+                known.min = Some(number);
+            }
+            if known.max.is_none_or(|max| number.value > max.value) {
+                known.max = Some(number);
+            }
+        }
+    }
+    columns.into_iter().flatten().collect()
+}
+
+fn check(snapshot: &Snapshot, axis: ChartAxis, steps: std::ops::Range<i64>, width: usize) {
+    let all = i64::MIN..i64::MAX;
+    for range in [all, steps] {
+        let query = || snapshot.metric("m").unwrap().steps(range.clone());
+        let points = query().read().unwrap();
+        let chart: Chart = query().chart(axis, width).unwrap();
+        assert_eq!(chart.columns.iter().map(|column| column.count).sum::<u64>(), points.len() as u64);
+        let Some(found) = chart.range else {
+            assert!(points.is_empty());
+            continue;
+        };
+        // As text, since NaN differs from itself.
+        let (found, expected) = (format!("{:?}", chart.columns), format!("{:?}", naive(&points, axis, found, width)));
+        assert_eq!(found, expected, "{axis:?}, {range:?}, {width} columns");
+    }
+}
+
+fn values() -> impl Strategy<Value = Vec<f64>> {
+    let n = 1..3000_usize;
+    let noise = || any::<u16>().prop_map(|k| f64::from(f32::from(k) / 7.0));
+    prop_oneof![
+        prop::collection::vec(noise(), n.clone()),
+        prop::collection::vec(
+            prop_oneof![30 => noise(), 1 => Just(f64::NAN), 1 => Just(-0.0), 1 => Just(0.0)],
+            n.clone()
+        ),
+        prop::collection::vec(any::<f64>(), 1..200_usize),
+        (any::<f32>(), n).prop_map(|(value, n)| vec![f64::from(value); n]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn charts_of_logged_sealed_and_compacted_points_are_exact(
+        values in values(),
+        (stride, jitter, back) in (0..5_i64, 0..4_i64, prop_oneof![2 => Just(0_usize), 1 => 1..900_usize]),
+        width in prop_oneof![1..9_usize, 90..3000_usize],
+        from in 0..3000_i64,
+        len in 0..4000_i64,
+    ) {
+        let scene = Scene::new();
+        let store = StoreOptions::new().background(false).chunk_rows(1024).open(scene.path()).unwrap();
+        let writer = new_run(&store);
+        // A resumed run goes back; the rest goes on at even steps or at steps with noise.
+        let at = |k: usize| if k >= 1500 && back > 0 { k - back } else { k } as i64;
+        let steps: Vec<i64> = (0..values.len()).map(|k| at(k) * stride + (k as i64 * 7919 % 13) * jitter / 4).collect();
+        let times: Vec<i64> = (0..values.len()).map(|k| 1_700_000_000_000 + k as i64 * 50 + k as i64 * k as i64 % 17).collect();
+        writer.metric("m").unwrap().log_columns(&steps, &times, &values).unwrap();
+        let look = |store: &Store| {
+            let snapshot = store.snapshot(writer.id()).unwrap();
+            for axis in [ChartAxis::Step, ChartAxis::Timestamp] {
+                check(&snapshot, axis, from..from + len, width);
+            }
+        };
+        look(&store);
+        writer.finish().unwrap();
+        store.maintain().unwrap();
+        look(&store);
+        store.compact(&mut |_| {}).unwrap();
+        look(&store);
+    }
+}
+
+#[test]
+fn a_spike_of_one_point_in_a_million_is_in_every_chart() {
+    let scene = Scene::new();
+    let store = scene.open();
+    let run = new_run(&store);
+    let steps: Vec<i64> = (0..1_000_000).collect();
+    let mut values: Vec<f64> = steps.iter().map(|step| f64::from(((step * 2_654_435_761) % 1000) as f32)).collect();
+    (values[123_456], values[777_777]) = (1e6, -1e6);
+    run.metric("m").unwrap().log_columns(&steps, &steps, &values).unwrap();
+    run.finish().unwrap();
+    store.compact(&mut |_| {}).unwrap();
+    let snapshot = store.snapshot(run.id()).unwrap();
+    for width in [1, 7, 100, 1000, 1921] {
+        let chart = snapshot.metric("m").unwrap().chart(ChartAxis::Step, width).unwrap();
+        let peak = ChartPoint { x: 123_456, value: 1e6 };
+        let hole = ChartPoint { x: 777_777, value: -1e6 };
+        assert!(chart.columns.iter().any(|column| column.max == Some(peak)), "{width}");
+        assert!(chart.columns.iter().any(|column| column.min == Some(hole)), "{width}");
+    }
+}
+
+#[test]
+fn widths_and_ranges_that_cannot_be_are_told() {
+    let scene = Scene::new();
+    let store = scene.open();
+    let run = new_run(&store);
+    for step in [i64::MIN, 0, i64::MAX] {
+        run.log_metric_at("m", step, step, step as f64).unwrap();
+    }
+    let snapshot = store.snapshot(run.id()).unwrap();
+    let query = || snapshot.metric("m").unwrap();
+    assert!(query().chart(ChartAxis::Step, 0).is_err());
+    assert!(query().chart(ChartAxis::Step, usize::MAX).is_err());
+    let nothing = query().steps(5..5).chart(ChartAxis::Step, 10).unwrap();
+    assert!(nothing.range.is_none() && nothing.columns.is_empty());
+    let ends = query().chart(ChartAxis::Step, 1000).unwrap();
+    assert_eq!(ends.columns.iter().map(|column| column.column).collect::<Vec<_>>(), [0, 500, 999]);
+}
