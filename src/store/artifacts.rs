@@ -10,6 +10,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// How the names of files begin that are not complete yet.
+const UNFINISHED: &str = ".new-";
+
 /// Files are copied in pieces of this length.
 const COPY_BYTES: usize = 1 << 20;
 
@@ -56,6 +59,10 @@ fn parts(path: &str) -> Result<Vec<&str>> {
     if parts.iter().any(|part| part.is_empty() || *part == "." || *part == "..") {
         return wrong("is not a plain relative path");
     }
+    // Listings take such a file for one that is not complete.
+    if parts.iter().any(|part| part.starts_with(UNFINISHED)) {
+        return wrong("has a part that begins with .new-, as unfinished files do");
+    }
     if parts.iter().any(|part| part.len() > 255) {
         return wrong("has a part longer than 255 bytes");
     }
@@ -100,7 +107,7 @@ impl Artifacts {
         if self.fs().metadata(&place).is_ok_and(|metadata| metadata.kind == FileKind::Dir) {
             return Err(Error::invalid("artifact path", format!("{path:?} is a folder")));
         }
-        let temporary = dir.join(format!(".new-{:016x}", self.shared.env.clock.random()));
+        let temporary = dir.join(format!("{UNFINISHED}{:016x}", self.shared.env.clock.random()));
         let written = self.fill(&temporary, next).and_then(|()| {
             self.fs().rename(&temporary, &place).at(&place, "name")?;
             super::open::sync_up(&self.shared.env, &dir, self.shared.paths.root())
@@ -197,7 +204,7 @@ impl Artifacts {
             entries => entries.at(&dir, "list")?,
         };
         let mut found = Vec::new();
-        for entry in entries.iter().filter(|entry| !entry.name.starts_with(".new-")) {
+        for entry in entries.iter().filter(|entry| !entry.name.starts_with(UNFINISHED)) {
             let place = dir.join(&entry.name);
             let Ok(metadata) = self.fs().metadata(&place) else { continue };
             let is_dir = match metadata.kind {
