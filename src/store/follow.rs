@@ -38,7 +38,8 @@ impl Follower {
     /// it is now. The first call delivers all points there are. Does not wait for new ones.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) when the run is gone; damaged files; system errors.
+    /// [`Error::NotFound`](crate::Error::NotFound) when the run is gone; damaged files, after the points of the others
+    /// were delivered: what the run is cannot be told then, not even whether it has ended; system errors.
     pub fn poll(&mut self, each: &mut dyn FnMut(&str, Point)) -> Result<Run> {
         let view = RunView::read(&self.shared, self.experiment_id, self.id)?;
         for (first, source) in &view.sources {
@@ -53,7 +54,10 @@ impl Follower {
                 PointSource::Segment(segment) => self.poll_segment(segment, each)?,
             }
         }
-        Ok(view.to_run(&self.shared))
+        match view.files.damage.first() {
+            Some(damage) => Err(damage.copy()),
+            None => Ok(view.to_run(&self.shared)),
+        }
     }
 
     /// The logs of a segment lie in it one after the other; of each, what was delivered before is skipped.
