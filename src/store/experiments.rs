@@ -8,6 +8,7 @@ use crate::format::header::{FileType, Header, decode_body, encode_file};
 use crate::log::header_error;
 use crate::types::{Experiment, ExperimentId, ExperimentName, FileId, LifecycleStage, TagKey, check_value};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 /// Longest file of an experiment: thousands of the longest tags.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -32,8 +33,12 @@ impl Shared {
     pub(super) fn experiment(&self, id: ExperimentId) -> Result<Experiment> {
         let path = self.paths.experiment_file(id);
         let file = match self.env.fs.open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(Error::not_found("experiment", id));
+            }
+            // A folder, a link, a FIFO in its place.
+            Err(error) if matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::InvalidInput) => {
+                return Err(Error::corrupt(&path, 0, error.to_string()));
             }
             file => file.at(&path, "open")?,
         };

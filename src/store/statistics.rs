@@ -4,10 +4,11 @@ use super::paths::{RunEntryName, parse_run_entry};
 use super::run_files::RunFiles;
 use super::{Shared, Store};
 use crate::codec::CodecId;
-use crate::env::FileKind;
+use crate::env::{DirEntry, FileKind};
 use crate::error::{IoContext, Result};
 use crate::segment::SegmentReader;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Sizes and counts of a whole store.
@@ -148,8 +149,16 @@ fn count_file(shared: &Shared, path: &Path, all: &mut StoreStatistics) -> u64 {
     metadata.len
 }
 
+/// The entries of a folder; none when it went away while others were counted, or is no folder.
+fn list(shared: &Shared, dir: &Path) -> Result<Vec<DirEntry>> {
+    match shared.env.fs.read_dir(dir) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
+        entries => entries.at(dir, "list"),
+    }
+}
+
 fn count_dir(shared: &Shared, dir: &Path, all: &mut StoreStatistics) -> Result<()> {
-    for entry in shared.env.fs.read_dir(dir).at(dir, "list")? {
+    for entry in list(shared, dir)? {
         let path = dir.join(&entry.name);
         match parse_run_entry(&entry.name) {
             RunEntryName::Log(_) => {
@@ -170,7 +179,7 @@ fn count_dir(shared: &Shared, dir: &Path, all: &mut StoreStatistics) -> Result<(
 }
 
 fn count_artifacts(shared: &Shared, dir: &Path, all: &mut StoreStatistics) -> Result<()> {
-    for entry in shared.env.fs.read_dir(dir).at(dir, "list")? {
+    for entry in list(shared, dir)? {
         let path = dir.join(&entry.name);
         match entry.kind {
             FileKind::Dir => count_artifacts(shared, &path, all)?,

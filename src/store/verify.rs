@@ -54,18 +54,14 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
-    fn take(&mut self, path: &Path, error: Error) -> Result<()> {
-        let damage = match error {
-            Error::Corrupt { path, offset, reason } => Damage { path, offset, reason },
-            error @ Error::UnsupportedFormat { .. } => {
-                Damage { path: path.to_path_buf(), offset: 0, reason: error.to_string() }
-            }
+    fn take(&mut self, path: &Path, error: Error) {
+        match error {
+            Error::Corrupt { path, offset, reason } => self.damage.push(Damage { path, offset, reason }),
             // Sealed, compacted or removed while we looked.
-            error if error.is_missing_file() => return Ok(()),
-            error => return Err(error),
-        };
-        self.damage.push(damage);
-        Ok(())
+            error if error.is_missing_file() => {}
+            // A newer file, something else in its place, a bad sector: none of them keeps the others from being checked.
+            error => self.damage.push(Damage { path: path.to_path_buf(), offset: 0, reason: error.to_string() }),
+        }
     }
 }
 
@@ -75,7 +71,8 @@ impl Store {
     /// Works beside writers: of a log that is being written, what was published is checked.
     ///
     /// # Errors
-    /// System errors. Damage is no error here: it is in the report.
+    /// When folders cannot be listed. Damage is no error here, and neither is a file that cannot be read: both are in the
+    /// report.
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport> {
         let shared = &self.shared;
         let mut report = VerifyReport::default();
@@ -89,7 +86,7 @@ impl Store {
                 None => check_small_file(shared, path),
             };
             if let Err(error) = checked {
-                report.take(path, error)?;
+                report.take(path, error);
             }
         }
         progress(Progress { done: files.len() as u64, total: files.len() as u64 });
@@ -112,7 +109,8 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Option<RunId>)>> {
         };
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         // Content that is elsewhere is nobody's: the name may even be one that a power loss has brought back.
-        let obsolete = RunFiles::scan(shared, run, &dir)?.obsolete;
+        // What cannot be opened is found again below, file by file.
+        let obsolete = RunFiles::scan(shared, run, &dir).map(|files| files.obsolete).unwrap_or_default();
         entries.retain(|entry| !obsolete.contains(&dir.join(&entry.name)));
         let ours = |name: &str| matches!(parse_run_entry(name), RunEntryName::Log(_) | RunEntryName::Segment);
         let entries = entries.into_iter().filter(|entry| entry.kind == FileKind::File && ours(&entry.name));
@@ -192,12 +190,12 @@ fn check_segment(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyRe
         return Err(Error::corrupt(path, 0, "it is the segment of another run"));
     }
     super::run_view::decode_meta(path, segment.meta())?;
-    let mut check = |result: Result<()>| result.or_else(|error| report.take(path, error));
+    let mut check = |result: Result<()>| result.unwrap_or_else(|error| report.take(path, error));
     for number in 0..segment.group_count() {
         let index = match segment.group(number) {
             Ok(index) => index,
             Err(error) => {
-                check(Err(error))?;
+                check(Err(error));
                 continue;
             }
         };
@@ -205,14 +203,14 @@ fn check_segment(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyRe
         for chunk in &index.axis {
             for axis in [&chunk.steps, &chunk.timestamps] {
                 ints.clear();
-                check(segment.read_ints(&axis.column, chunk.rows, &mut ints))?;
+                check(segment.read_ints(&axis.column, chunk.rows, &mut ints));
             }
         }
         let mut floats = Vec::new();
         for series in &index.series {
             for (chunk, values) in index.axis.iter().zip(series) {
                 floats.clear();
-                check(segment.read_floats(&values.column, chunk.rows, &mut floats))?;
+                check(segment.read_floats(&values.column, chunk.rows, &mut floats));
             }
         }
     }
