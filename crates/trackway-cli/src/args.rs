@@ -24,9 +24,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `verify` found damage.";
 #[derive(Debug, Parser)]
 #[command(name = "trackway", version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
-    /// Folder of the store [default: ./trackway]
-    #[arg(long, global = true, value_name = "DIR", env = "TRACKWAY_STORE", hide_env_values = true)]
-    #[arg(value_hint = ValueHint::DirPath)]
+    /// Folder of the store [default: $TRACKWAY_STORE, else ./trackway]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
 
     /// What to do.
