@@ -117,10 +117,23 @@ impl Shared {
         Ok(RunState::from_records(&records).to_run(entry.run_id, entry.experiment_id, metrics.collect()))
     }
 
+    /// Notes, once, that a listing lacks a run or some of it.
+    fn note_unread(&self, entry: &RunEntry, error: &Error) {
+        let what = format!("not all of the run can be read: {error}");
+        if !lock(&self.incidents).iter().any(|known| known.what == what) {
+            self.note_incident(&self.paths.run(entry.experiment_id, entry.run_id), 0, what);
+        }
+    }
+
     fn run_from_entry(&self, entry: &RunEntry) -> Result<Run> {
         match &entry.state {
             EntryState::Settled(summary) => self.run_from_summary(entry, summary),
-            _ => Ok(RunView::read(self, entry.experiment_id, entry.run_id)?.to_run(self)),
+            _ => {
+                let view = RunView::read(self, entry.experiment_id, entry.run_id)?;
+                // Shown as far as it can be read, but not as if that were all.
+                view.files.damage.iter().for_each(|damage| self.note_unread(entry, damage));
+                Ok(view.to_run(self))
+            }
         }
     }
 }
@@ -219,7 +232,7 @@ impl Store {
                 Ok(run) => runs.push(run),
                 Err(Error::NotFound { .. }) => {}
                 // One run that cannot be read does not hide the others.
-                Err(error) => self.shared.note_once(&self.shared.paths.run(entry.experiment_id, entry.run_id), &error),
+                Err(error) => self.shared.note_unread(entry, &error),
             }
         }
         runs.retain(|run| filter.view.shows(run.lifecycle_stage));
