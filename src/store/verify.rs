@@ -167,9 +167,10 @@ fn check_run_file(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyR
 
 fn check_log(shared: &Shared, path: &Path, run: RunId) -> Result<()> {
     let Some(mut reader) = LogReader::open(&shared.env, path)? else {
-        // Never synced, and all of it lost with the power; anything else behind a missing first page is damage.
-        let lost = read(shared, path)?.iter().all(|byte| *byte == 0);
-        return if lost { Ok(()) } else { Err(Error::corrupt(path, 0, "its first page is missing")) };
+        let is_zero = read(shared, path)?.iter().all(|byte| *byte == 0);
+        // What was never synced and went with the power looks like this too, but somebody should know either way.
+        let reason = if is_zero { "there is nothing in it but zeros" } else { "its first page is missing" };
+        return Err(Error::corrupt(path, 0, reason));
     };
     if reader.header().run_id != run {
         return Err(Error::corrupt(path, 0, "it is the log of another run"));

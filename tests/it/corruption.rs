@@ -150,3 +150,21 @@ fn a_newer_format_is_named_and_not_touched() {
     assert!(error.to_string().contains("2.0") && error.to_string().contains("store.tw"), "{error}");
     assert_eq!(std::fs::read(scene.path().join("catalog/catalog.tw")).unwrap(), before);
 }
+
+#[test]
+fn a_log_of_zeros_is_named_as_long_as_it_is_there() {
+    let (scene, crashed) = (Scene::new(), Scene::new());
+    let store = scene.open_quiet();
+    let run = new_run(&store);
+    run.log_metric("loss", 1, 0.5).unwrap();
+    run.sync().unwrap();
+    copy_dir(&scene.path(), &crashed.path());
+    let path = files(&crashed.path(), ".log").remove(0);
+    for len in [0, std::fs::metadata(&path).unwrap().len() as usize] {
+        std::fs::write(&path, vec![0; len]).unwrap();
+        let store = crashed.open_read_only();
+        let report = store.verify(&mut |_| {}).unwrap();
+        assert_eq!(report.damage.len(), 1, "{len}: {report:?}");
+        assert_eq!((&report.damage[0].path, report.damage[0].offset), (&path, 0));
+    }
+}
