@@ -87,7 +87,8 @@ const LOG_HELP: &str = "\
 Each line is logged as soon as it is read; what was read survives if this
 program or the one before it is killed. The id of the run is printed first.
 
-Input is JSON lines, if the first character is '{', else CSV with a header:
+Input is JSON lines, if the first character is '{', else CSV with a header; text
+before the first JSON line is left out:
   {\"step\": 1, \"loss\": 0.3, \"val\": {\"acc\": 0.9}}   logs loss and val/acc at step 1
   step,loss,acc                                   a header, then one line a step;
   1,0.3,0.9                                       empty cells are left out

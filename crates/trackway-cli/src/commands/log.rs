@@ -101,6 +101,11 @@ fn next_line(input: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<bool> 
     Ok(is_whole)
 }
 
+/// Whether a line is a JSON object, which no line of CSV is.
+fn is_object(text: &str) -> bool {
+    text.trim_start().starts_with('{') && json_line(text).is_ok()
+}
+
 /// The reading of one input.
 struct Session<'a> {
     writer: &'a RunWriter,
@@ -137,6 +142,7 @@ impl<'a> Session<'a> {
     }
 
     fn read(&mut self, input: &mut impl BufRead, format: Option<LineFormat>) -> Outcome {
+        let is_given = format.is_some();
         let mut format = match format {
             Some(LineFormat::Jsonl) => Some(Format::Jsonl),
             _ => None,
@@ -156,10 +162,14 @@ impl<'a> Session<'a> {
             if text.trim().is_empty() {
                 continue;
             }
+            if matches!(format, Some(Format::Csv(_))) && !is_given && self.points == 0 && is_object(text) {
+                warn("the input began with text that is no header; from here on it is JSON lines");
+                format = Some(Format::Jsonl);
+            }
             let line = match &mut format {
                 Some(_) if !is_whole => Err(TOO_LONG.to_owned()),
                 None if !is_whole => return Err(self.failure(TOO_LONG)),
-                None if text.trim_start().starts_with('{') => {
+                None if !is_given && text.trim_start().starts_with('{') => {
                     format = Some(Format::Jsonl);
                     json_line(text)
                 }

@@ -103,6 +103,21 @@ fn a_line_that_is_too_long_is_one_broken_line() {
 }
 
 #[test]
+fn words_before_the_first_json_line_do_not_make_it_csv() {
+    let place = Place::new();
+    let lines = b"Starting training ...\n10 epochs\n{\"step\": 1, \"loss\": 1}\n{\"step\": 2, \"loss\": 2}\n";
+    let ran = place.feed(&["log", "--name", "banner"], lines);
+    assert!(ran.err.contains("it is JSON lines") && ran.err.contains("logged 2 points"), "{}", ran.err);
+    ran.ok();
+    // Not in the midst of CSV, and not when the format was given.
+    place.feed(&["log", "--name", "csv"], b"loss\n1\n{\"loss\": 2}\n3\n").ok();
+    place.feed(&["log", "--name", "given", "--format", "csv"], b"loss\n{\"loss\": 2}\n3\n").ok();
+    assert_eq!(place.json(&["show", "given", "--json"])["metrics"]["loss"]["max"], 3.0);
+    let counts = ["banner", "csv", "given"].map(|name| place.json(&["show", name, "--json"])["points"].as_i64());
+    assert_eq!(counts, [Some(2), Some(2), Some(1)]);
+}
+
+#[test]
 fn metrics_whose_names_are_not_utf8_do_not_become_one() {
     let place = Place::new();
     let lines = b"{\"a\xff\": 1, \"a\xfe\": 2}\n{\"note\": \"caf\xe9\", \"b\": 3}\n";
