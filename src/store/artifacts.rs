@@ -134,6 +134,15 @@ impl Artifacts {
 
     /// Writes bytes as a file.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("notes/first.txt", b"hello")?;
+    /// assert_eq!(run.artifacts().read("notes/first.txt")?, b"hello");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// A path that is refused, a read-only store, a full disk, system errors; an older file of the name stays then.
     pub fn put_bytes(&self, path: &str, bytes: &[u8]) -> Result<()> {
@@ -146,6 +155,17 @@ impl Artifacts {
 
     /// Copies a file of this machine. Memory is bounded whatever its length.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let file = dir.path().join("model.bin");
+    /// std::fs::write(&file, [1, 2, 3]).unwrap();
+    /// run.artifacts().put_file("model.bin", &file)?;
+    /// assert_eq!(run.artifacts().read("model.bin")?, [1, 2, 3]);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::put_bytes`], and when `from` cannot be read.
     pub fn put_file(&self, path: &str, from: &Path) -> Result<()> {
@@ -157,6 +177,18 @@ impl Artifacts {
 
     /// Copies all files below a folder of this machine to below `path` (the empty path is the root); returns their
     /// number. Links are skipped, and so is the store itself when it lies there.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let folder = dir.path().join("model");
+    /// std::fs::create_dir(&folder).unwrap();
+    /// std::fs::write(folder.join("w.bin"), [1, 2, 3]).unwrap();
+    /// assert_eq!(run.artifacts().put_dir("final", &folder)?, 1);
+    /// assert_eq!(run.artifacts().read("final/w.bin")?, [1, 2, 3]);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::put_file`]; files copied until then stay.
@@ -192,6 +224,16 @@ impl Artifacts {
 
     /// What lies directly in a folder (the empty path is the root), by name. A folder that does not exist is empty.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("notes/first.txt", b"hello")?;
+    /// let found = run.artifacts().list("")?;
+    /// assert!(found[0].is_dir && found[0].path == "notes");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// A path that is refused, system errors.
     pub fn list(&self, path: &str) -> Result<Vec<Artifact>> {
@@ -221,6 +263,16 @@ impl Artifacts {
 
     /// The content of a file.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("a", b"hello")?;
+    /// assert_eq!(run.artifacts().read("a")?, b"hello");
+    /// assert!(run.artifacts().read("b").is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], a path that is refused, system errors.
     pub fn read(&self, path: &str) -> Result<Vec<u8>> {
@@ -233,6 +285,16 @@ impl Artifacts {
     }
 
     /// Where a file lies, for programs that read files.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("a", b"hello")?;
+    /// let path = run.artifacts().local_path("a")?;
+    /// assert_eq!(std::fs::read(path).unwrap(), b"hello");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such file, a path that is refused.
@@ -247,6 +309,15 @@ impl Artifacts {
 
 impl Store {
     /// The artifacts of a run.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("a", b"hello")?;
+    /// assert_eq!(store.artifacts(run.id())?.list("")?.len(), 1);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such run; system errors.

@@ -162,6 +162,14 @@ fn check_active(experiment: &Experiment) -> Result<()> {
 impl Store {
     /// Creates an experiment.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// assert!(store.create_experiment("digits").is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::AlreadyExists`] when an experiment, active or deleted, has the name; a name that breaks a rule of
     /// [`ExperimentName`]; a read-only store; system errors.
@@ -170,6 +178,14 @@ impl Store {
     }
 
     /// The active experiment with this name, created when there is none.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.experiment_or_create("digits")?;
+    /// assert_eq!(store.experiment_or_create("digits")?, id);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidState`] when a deleted experiment has the name; otherwise as [`Self::create_experiment`].
@@ -182,6 +198,13 @@ impl Store {
 
     /// All experiments, deleted ones too, by id.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// assert_eq!(store.experiments()?[0].name, "Default");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// System errors.
     pub fn experiments(&self) -> Result<Vec<Experiment>> {
@@ -189,6 +212,13 @@ impl Store {
     }
 
     /// The experiment with this id.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// assert_eq!(store.experiment(trackway::ExperimentId::DEFAULT)?.name, "Default");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Corrupt`], system errors.
@@ -198,6 +228,14 @@ impl Store {
 
     /// The experiment with this name, also when it is deleted.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// assert_eq!(store.experiment_by_name("digits")?.id, id);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], system errors.
     pub fn experiment_by_name(&self, name: &str) -> Result<Experiment> {
@@ -206,6 +244,15 @@ impl Store {
     }
 
     /// Gives an experiment another name.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.rename_experiment(id, "digits, old")?;
+    /// assert_eq!(store.experiment(id)?.name, "digits, old");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] when another experiment has it, [`Error::NotFound`], [`Error::InvalidState`] when the
@@ -224,6 +271,15 @@ impl Store {
 
     /// Sets a tag of an experiment.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.set_experiment_tag(id, "team", "vision")?;
+    /// assert_eq!(store.experiment(id)?.tags["team"], "vision");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when it is deleted, a key or value that breaks a rule, a read-only
     /// store, system errors.
@@ -239,6 +295,16 @@ impl Store {
 
     /// Deletes a tag of an experiment.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.set_experiment_tag(id, "team", "vision")?;
+    /// store.delete_experiment_tag(id, "team")?;
+    /// assert!(store.experiment(id)?.tags.is_empty());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] also when there is no such tag; otherwise as [`Self::set_experiment_tag`].
     pub fn delete_experiment_tag(&self, id: ExperimentId, key: &str) -> Result<()> {
@@ -249,6 +315,15 @@ impl Store {
     }
 
     /// Deletes an experiment. Its runs stay, and no run can be created in it until it is restored.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.delete_experiment(id)?;
+    /// assert!(store.create_run(trackway::NewRun::new(id)).is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when it is deleted already, a read-only store, system errors.
@@ -261,6 +336,16 @@ impl Store {
     }
 
     /// Restores a deleted experiment.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.delete_experiment(id)?;
+    /// store.restore_experiment(id)?;
+    /// assert!(store.create_run(trackway::NewRun::new(id)).is_ok());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when it is not deleted, a read-only store, system errors.

@@ -37,6 +37,19 @@ impl Follower {
     /// Delivers every point that no earlier call has delivered, metric by metric as written, and returns the run as
     /// it is now. The first call delivers all points there are. Does not wait for new ones.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let mut follower = store.follow(run.id())?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// let mut new = 0;
+    /// follower.poll(&mut |_, _| new += 1)?;
+    /// follower.poll(&mut |_, _| new += 1)?;
+    /// assert_eq!(new, 1);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when the run is gone; damaged files, after the points of the others
     /// were delivered: what the run is cannot be told then, not even whether it has ended; system errors.
@@ -116,6 +129,16 @@ fn read_ranges(
 
 impl Store {
     /// Follows a run from its beginning.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let mut follower = store.follow(run.id())?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// follower.poll(&mut |metric, point| println!("{metric} {}", point.value))?;
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound); system errors.

@@ -141,6 +141,17 @@ impl Shared {
 impl Store {
     /// Creates a run in state `RUNNING` and returns its writer.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// use trackway::{ExperimentId, NewRun};
+    ///
+    /// let run = store.create_run(NewRun::new(ExperimentId::DEFAULT).name("baseline").param("lr", "0.1"))?;
+    /// run.log_metric("loss", 0, 0.5)?;
+    /// run.finish()?;
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] or [`Error::InvalidState`] when the experiment does not exist or is deleted,
     /// [`Error::AlreadyExists`] when the given id is taken, [`Error::ParamConflict`] when a param is given twice with
@@ -179,6 +190,17 @@ impl Store {
     /// Opens one more writer of an existing run, whatever its status; the run is `RUNNING` again. Several processes
     /// may write to one run at a time.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.finish()?;
+    /// let again = store.resume_run(run.id())?;
+    /// again.log_metric("loss", 1, 0.25)?;
+    /// assert!(!store.run(run.id())?.status.is_ended());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when the run is deleted, a read-only store, system errors.
     pub fn resume_run(&self, id: RunId) -> Result<RunWriter> {
@@ -202,6 +224,15 @@ impl Store {
 
     /// One run with params, tags and a summary of each metric.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_param("lr", "0.1")?;
+    /// assert_eq!(store.run(run.id())?.params["lr"], "0.1");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`]; damaged files; system errors.
     pub fn run(&self, id: RunId) -> Result<Run> {
@@ -213,6 +244,16 @@ impl Store {
     /// Ended runs are answered from the catalog; the files of runs that are being written are asked. A run whose
     /// files are damaged is shown as far as it can be read, or left out when nothing can: [`Self::verify`] names it, and
     /// [`Self::incidents`] says why.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// use trackway::RunFilter;
+    ///
+    /// assert_eq!(store.runs(&RunFilter::default())?[0].id, run.id());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// System errors.

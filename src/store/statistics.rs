@@ -84,6 +84,15 @@ pub struct CodecStatistics {
 
 impl StoreStatistics {
     /// All bytes of the store, artifacts not included, for each point; `None` without points.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// assert!(store.statistics()?.bytes_per_point() > Some(0.0));
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn bytes_per_point(&self) -> Option<f64> {
         (self.points > 0).then(|| self.bytes as f64 / self.points as f64)
     }
@@ -93,6 +102,15 @@ type Codecs = BTreeMap<(&'static str, CodecId), (u64, u64, u64)>;
 
 impl Store {
     /// Counts everything. Cost: opens the index of every segment; reads no column.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// assert_eq!((store.statistics()?.runs, store.statistics()?.points), (1, 1));
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// System errors. What is damaged is left out of the counts: [`Self::verify`] names it.

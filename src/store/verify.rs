@@ -70,6 +70,14 @@ impl Store {
     ///
     /// Works beside writers: of a log that is being written, what was published is checked.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let report = store.verify(&mut |_| {})?;
+    /// assert!(report.damage.is_empty());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When folders cannot be listed. Damage is no error here, and neither is a file that cannot be read: both are in the
     /// report.
