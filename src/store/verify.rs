@@ -3,10 +3,10 @@
 use super::maintenance::Progress;
 use super::paths::{RunEntryName, parse_run_entry};
 use super::run_files::RunFiles;
-use super::{Shared, Store};
+use super::{Shared, Store, lock};
 use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
-use crate::format::catalog::next_entry;
+use crate::format::catalog::{EntryState, RunEntry, next_entry};
 use crate::format::header::{FileType, HEADER_LEN, Header, decode_body};
 use crate::format::wire::Reader;
 use crate::log::{LogEnd, LogReader, header_error};
@@ -97,6 +97,7 @@ impl Store {
                 report.take(path, error);
             }
         }
+        find_missing(shared, &mut report)?;
         progress(Progress { done: files.len() as u64, total: files.len() as u64 });
         Ok(report)
     }
@@ -125,6 +126,33 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Option<RunId>)>> {
         all.extend(entries.map(|entry| (dir.join(entry.name), Some(run))));
     }
     Ok(all)
+}
+
+/// Looks for ended runs whose files hold fewer points than the catalog knows of: no checksum tells that a file is gone.
+fn find_missing(shared: &Shared, report: &mut VerifyReport) -> Result<()> {
+    let entries: Vec<RunEntry> = {
+        let mut journal = lock(&shared.journal);
+        shared.refresh_for_reading(&mut journal)?;
+        journal.entries().values().cloned().collect()
+    };
+    for entry in entries {
+        let EntryState::Settled(summary) = &entry.state else { continue };
+        let dir = shared.paths.run(entry.experiment_id, entry.run_id);
+        let Ok(files) = RunFiles::scan(shared, entry.run_id, &dir) else { continue };
+        // A run whose folder was removed is no run; damaged files are named already; a log is of somebody who writes.
+        if shared.env.fs.metadata(&dir).is_err() || !files.damage.is_empty() || !files.logs.is_empty() {
+            continue;
+        }
+        let known: u64 = summary.metrics.iter().map(|(_, stats)| stats.count).sum();
+        let held: u64 = files.segments.iter().map(|segment| segment.point_count()).sum();
+        // Unless it was resumed or removed meanwhile.
+        let is_same = |now: RunEntry| matches!(now.state, EntryState::Settled(now) if now.meta == summary.meta);
+        if held < known && shared.entry(entry.run_id).is_ok_and(is_same) {
+            let reason = format!("a file is missing: the catalog knows of {known} points, the files hold {held}");
+            report.damage.push(Damage { path: dir, offset: 0, reason });
+        }
+    }
+    Ok(())
 }
 
 fn read(shared: &Shared, path: &Path) -> Result<Vec<u8>> {
