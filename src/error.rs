@@ -44,8 +44,8 @@ pub enum Error {
         /// The value given.
         found: u64,
     },
-    /// No such experiment, run, metric, tag or artifact.
-    #[error("no {what} {name:?} in this store")]
+    /// No such store, experiment, run, metric, tag or artifact.
+    #[error("{}", not_found_text(.what, .name))]
     NotFound {
         /// What was looked for, e.g. `run`.
         what: &'static str,
@@ -83,10 +83,12 @@ pub enum Error {
         state: &'static str,
     },
     /// The store was opened for reading only, or its folder cannot be written.
-    #[error("store {path} is open for reading only", path = .path.display())]
+    #[error("store {path} cannot be changed: {cause}", path = .path.display())]
     ReadOnly {
         /// The store's folder.
         path: PathBuf,
+        /// What forbids it, as a sentence.
+        cause: &'static str,
     },
     /// The path is not a store: a file, or a folder that holds something else.
     #[error("{path} is not a trackway store: {reason}", path = .path.display())]
@@ -141,6 +143,10 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+}
+
+fn not_found_text(what: &str, name: &str) -> String {
+    if what == "store" { format!("there is no store at {name}") } else { format!("no {what} {name:?} in this store") }
 }
 
 /// What a caller can do about an [`Error`].

@@ -20,7 +20,7 @@
 //! logged one by one have the same steps and nearly the same timestamps. A column of steps or timestamps of a group
 //! with a sister holds differences to the sister's numbers.
 
-use super::stats::{AxisFacts, put_stats, take_stats};
+use super::stats::{AxisFacts, flag, put_stats, take_stats};
 use super::wire::{Decoded, Reader, put_varint, put_zigzag};
 use crate::codec::CodecId;
 use crate::limits;
@@ -71,9 +71,7 @@ impl AxisChunk {
             timestamps: (timestamps.min, timestamps.max),
         }
     }
-}
 
-impl AxisChunk {
     /// First number of one of its columns and the distance of the following ones, where the index says that it is the
     /// same everywhere.
     pub(crate) fn even(&self, axis: &AxisColumn, sister: u32) -> Option<(i64, i64)> {
@@ -112,7 +110,7 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnRef) {
 }
 
 fn put_axis(out: &mut Vec<u8>, axis: &AxisColumn) {
-    out.push(u8::from(axis.sorted) * SORTED | u8::from(axis.column.is_none()) * AS_SISTER);
+    out.push(flag(axis.sorted, SORTED) | flag(axis.column.is_none(), AS_SISTER));
     if let Some(column) = &axis.column {
         put_column(out, column);
     }

@@ -70,6 +70,11 @@ impl AxisFacts {
     }
 }
 
+/// The bit of a flag, if it is set.
+pub(super) fn flag(set: bool, bit: u8) -> u8 {
+    if set { bit } else { 0 }
+}
+
 fn put_range(out: &mut Vec<u8>, first: i64, (low, high): (i64, i64)) {
     put_varint(out, first.wrapping_sub(low) as u64);
     put_varint(out, high.wrapping_sub(first) as u64);
@@ -135,10 +140,10 @@ pub(crate) fn put_stats(out: &mut Vec<u8>, facts: &AxisFacts, stats: &Stats) {
     let (low, high) = extremes.unwrap_or((first, first));
     let singles = [first, last, latest, low, high].iter().all(|point| codec::is_single(point.value));
     out.push(
-        u8::from(extremes.is_some()) * HAS_NUMBERS
-            | u8::from(latest_is_last) * LATEST_IS_LAST
-            | u8::from(stats.nan_count > 0) * HAS_NAN
-            | u8::from(singles) * SINGLES,
+        flag(extremes.is_some(), HAS_NUMBERS)
+            | flag(latest_is_last, LATEST_IS_LAST)
+            | flag(stats.nan_count > 0, HAS_NAN)
+            | flag(singles, SINGLES),
     );
     if stats.nan_count > 0 {
         put_varint(out, stats.nan_count);
@@ -196,11 +201,7 @@ pub(crate) fn put_summary(out: &mut Vec<u8>, base: &mut (i64, i64), summary: &Me
     let extremes = summary.min.zip(summary.max);
     let (low, high) = extremes.unwrap_or((summary.latest.value, summary.latest.value));
     let singles = [summary.latest.value, low, high].into_iter().all(codec::is_single);
-    out.push(
-        u8::from(extremes.is_some()) * HAS_NUMBERS
-            | u8::from(summary.nan_count > 0) * HAS_NAN
-            | u8::from(singles) * SINGLES,
-    );
+    out.push(flag(extremes.is_some(), HAS_NUMBERS) | flag(summary.nan_count > 0, HAS_NAN) | flag(singles, SINGLES));
     if summary.nan_count > 0 {
         put_varint(out, summary.nan_count);
     }

@@ -190,8 +190,8 @@ impl MetricQuery<'_> {
             let others_count = if by_step { self.timestamps.covers(timestamps) } else { self.steps.covers(steps) };
             let whole = others_count && span.covers(x_range);
             let done = piece.with_summary(|summary| {
-                let sorted = if by_step { summary.sorted.0 } else { summary.sorted.1 };
-                if !sorted || !others_count {
+                let about = if by_step { summary.steps } else { summary.timestamps };
+                if !about.sorted || !others_count {
                     return Ok(false);
                 }
                 let column = builder.grid.column(x_range.0.max(span.first));
@@ -324,7 +324,7 @@ impl Builder {
         scratch: &mut Columns,
     ) -> Result<()> {
         let by_step = self.axis == ChartAxis::Step;
-        let even = if by_step { summary.even.0 } else { summary.even.1 };
+        let even = if by_step { summary.steps.even } else { summary.timestamps.even };
         if even.is_none() {
             piece.read_axis(scratch)?;
         }
@@ -349,7 +349,8 @@ impl Builder {
 /// Rows of a chunk as the part of a column.
 fn part(column: usize, rows: std::ops::Range<usize>, xs: &Xs<'_>, values: &PartValues<'_>) -> Result<ChartColumn> {
     let point = |row: usize| Ok::<_, Error>(ChartPoint { x: xs.at(row), value: values.value(row)? });
-    let (mut min, mut max): (Option<(usize, f64)>, Option<(usize, f64)>) = (None, None);
+    let mut min: Option<(usize, f64)> = None;
+    let mut max: Option<(usize, f64)> = None;
     values.visit_extremes(rows.start, rows.end, &mut |first, part| {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in part {

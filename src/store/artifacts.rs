@@ -10,6 +10,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// How the names of files begin that are not complete yet.
+const UNFINISHED: &str = ".new-";
+
 /// Files are copied in pieces of this length.
 const COPY_BYTES: usize = 1 << 20;
 
@@ -56,6 +59,10 @@ fn parts(path: &str) -> Result<Vec<&str>> {
     if parts.iter().any(|part| part.is_empty() || *part == "." || *part == "..") {
         return wrong("is not a plain relative path");
     }
+    // Listings take such a file for one that is not complete.
+    if parts.iter().any(|part| part.starts_with(UNFINISHED)) {
+        return wrong("has a part that begins with .new-, as unfinished files do");
+    }
     if parts.iter().any(|part| part.len() > 255) {
         return wrong("has a part longer than 255 bytes");
     }
@@ -100,7 +107,7 @@ impl Artifacts {
         if self.fs().metadata(&place).is_ok_and(|metadata| metadata.kind == FileKind::Dir) {
             return Err(Error::invalid("artifact path", format!("{path:?} is a folder")));
         }
-        let temporary = dir.join(format!(".new-{:016x}", self.shared.env.clock.random()));
+        let temporary = dir.join(format!("{UNFINISHED}{:016x}", self.shared.env.clock.random()));
         let written = self.fill(&temporary, next).and_then(|()| {
             self.fs().rename(&temporary, &place).at(&place, "name")?;
             super::open::sync_up(&self.shared.env, &dir, self.shared.paths.root())
@@ -127,6 +134,15 @@ impl Artifacts {
 
     /// Writes bytes as a file.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("notes/first.txt", b"hello")?;
+    /// assert_eq!(run.artifacts().read("notes/first.txt")?, b"hello");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// A path that is refused, a read-only store, a full disk, system errors; an older file of the name stays then.
     pub fn put_bytes(&self, path: &str, bytes: &[u8]) -> Result<()> {
@@ -139,6 +155,17 @@ impl Artifacts {
 
     /// Copies a file of this machine. Memory is bounded whatever its length.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let file = dir.path().join("model.bin");
+    /// std::fs::write(&file, [1, 2, 3]).unwrap();
+    /// run.artifacts().put_file("model.bin", &file)?;
+    /// assert_eq!(run.artifacts().read("model.bin")?, [1, 2, 3]);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::put_bytes`], and when `from` cannot be read.
     pub fn put_file(&self, path: &str, from: &Path) -> Result<()> {
@@ -150,6 +177,18 @@ impl Artifacts {
 
     /// Copies all files below a folder of this machine to below `path` (the empty path is the root); returns their
     /// number. Links are skipped, and so is the store itself when it lies there.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let folder = dir.path().join("model");
+    /// std::fs::create_dir(&folder).unwrap();
+    /// std::fs::write(folder.join("w.bin"), [1, 2, 3]).unwrap();
+    /// assert_eq!(run.artifacts().put_dir("final", &folder)?, 1);
+    /// assert_eq!(run.artifacts().read("final/w.bin")?, [1, 2, 3]);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::put_file`]; files copied until then stay.
@@ -185,6 +224,16 @@ impl Artifacts {
 
     /// What lies directly in a folder (the empty path is the root), by name. A folder that does not exist is empty.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("notes/first.txt", b"hello")?;
+    /// let found = run.artifacts().list("")?;
+    /// assert!(found[0].is_dir && found[0].path == "notes");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// A path that is refused, system errors.
     pub fn list(&self, path: &str) -> Result<Vec<Artifact>> {
@@ -197,7 +246,7 @@ impl Artifacts {
             entries => entries.at(&dir, "list")?,
         };
         let mut found = Vec::new();
-        for entry in entries.iter().filter(|entry| !entry.name.starts_with(".new-")) {
+        for entry in entries.iter().filter(|entry| !entry.name.starts_with(UNFINISHED)) {
             let place = dir.join(&entry.name);
             let Ok(metadata) = self.fs().metadata(&place) else { continue };
             let is_dir = match metadata.kind {
@@ -214,6 +263,16 @@ impl Artifacts {
 
     /// The content of a file.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("a", b"hello")?;
+    /// assert_eq!(run.artifacts().read("a")?, b"hello");
+    /// assert!(run.artifacts().read("b").is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], a path that is refused, system errors.
     pub fn read(&self, path: &str) -> Result<Vec<u8>> {
@@ -226,6 +285,16 @@ impl Artifacts {
     }
 
     /// Where a file lies, for programs that read files.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("a", b"hello")?;
+    /// let path = run.artifacts().local_path("a")?;
+    /// assert_eq!(std::fs::read(path).unwrap(), b"hello");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such file, a path that is refused.
@@ -240,6 +309,15 @@ impl Artifacts {
 
 impl Store {
     /// The artifacts of a run.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("a", b"hello")?;
+    /// assert_eq!(store.artifacts(run.id())?.list("")?.len(), 1);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such run; system errors.

@@ -43,6 +43,15 @@ fn check_active(view: &RunView) -> Result<()> {
 impl Store {
     /// Names a run, before, while or after it runs.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// store.set_run_name(run.id(), "baseline")?;
+    /// assert_eq!(store.run(run.id())?.name, "baseline");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when it is deleted, a name that breaks a rule of [`RunName`], a
     /// read-only store, system errors.
@@ -52,6 +61,15 @@ impl Store {
     }
 
     /// Sets a tag of a run.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// store.set_run_tag(run.id(), "reviewed", "yes")?;
+    /// assert_eq!(store.run(run.id())?.tags["reviewed"], "yes");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::set_run_name`].
@@ -63,6 +81,16 @@ impl Store {
     }
 
     /// Deletes a tag of a run.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// store.set_run_tag(run.id(), "draft", "yes")?;
+    /// store.delete_run_tag(run.id(), "draft")?;
+    /// assert!(store.run(run.id())?.tags.is_empty());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] also when there is no such tag; otherwise as [`Self::set_run_name`].
@@ -80,6 +108,15 @@ impl Store {
     /// ([`StoreOptions::deleted_retention`](crate::StoreOptions::deleted_retention)). Deleting it again changes
     /// nothing.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// store.delete_run(run.id())?;
+    /// assert!(store.run(run.id())?.deleted_at.is_some());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], a read-only store, system errors.
     pub fn delete_run(&self, id: RunId) -> Result<()> {
@@ -87,6 +124,16 @@ impl Store {
     }
 
     /// Restores a deleted run. Restoring one that is not deleted changes nothing.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// store.delete_run(run.id())?;
+    /// store.restore_run(run.id())?;
+    /// assert_eq!(store.run(run.id())?.deleted_at, None);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] (also when the retention has passed), a read-only store, system errors.

@@ -8,6 +8,7 @@ use crate::format::header::{FileType, Header, decode_body, encode_file};
 use crate::log::header_error;
 use crate::types::{Experiment, ExperimentId, ExperimentName, FileId, LifecycleStage, TagKey, check_value};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 /// Longest file of an experiment: thousands of the longest tags.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -32,8 +33,12 @@ impl Shared {
     pub(super) fn experiment(&self, id: ExperimentId) -> Result<Experiment> {
         let path = self.paths.experiment_file(id);
         let file = match self.env.fs.open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(Error::not_found("experiment", id));
+            }
+            // A folder, a link, a FIFO in its place.
+            Err(error) if matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::InvalidInput) => {
+                return Err(Error::corrupt(&path, 0, error.to_string()));
             }
             file => file.at(&path, "open")?,
         };
@@ -157,6 +162,14 @@ fn check_active(experiment: &Experiment) -> Result<()> {
 impl Store {
     /// Creates an experiment.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// assert!(store.create_experiment("digits").is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::AlreadyExists`] when an experiment, active or deleted, has the name; a name that breaks a rule of
     /// [`ExperimentName`]; a read-only store; system errors.
@@ -165,6 +178,14 @@ impl Store {
     }
 
     /// The active experiment with this name, created when there is none.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.experiment_or_create("digits")?;
+    /// assert_eq!(store.experiment_or_create("digits")?, id);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidState`] when a deleted experiment has the name; otherwise as [`Self::create_experiment`].
@@ -177,6 +198,13 @@ impl Store {
 
     /// All experiments, deleted ones too, by id.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// assert_eq!(store.experiments()?[0].name, "Default");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// System errors.
     pub fn experiments(&self) -> Result<Vec<Experiment>> {
@@ -184,6 +212,13 @@ impl Store {
     }
 
     /// The experiment with this id.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// assert_eq!(store.experiment(trackway::ExperimentId::DEFAULT)?.name, "Default");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Corrupt`], system errors.
@@ -193,6 +228,14 @@ impl Store {
 
     /// The experiment with this name, also when it is deleted.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// assert_eq!(store.experiment_by_name("digits")?.id, id);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], system errors.
     pub fn experiment_by_name(&self, name: &str) -> Result<Experiment> {
@@ -201,6 +244,15 @@ impl Store {
     }
 
     /// Gives an experiment another name.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.rename_experiment(id, "digits, old")?;
+    /// assert_eq!(store.experiment(id)?.name, "digits, old");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] when another experiment has it, [`Error::NotFound`], [`Error::InvalidState`] when the
@@ -219,6 +271,15 @@ impl Store {
 
     /// Sets a tag of an experiment.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.set_experiment_tag(id, "team", "vision")?;
+    /// assert_eq!(store.experiment(id)?.tags["team"], "vision");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when it is deleted, a key or value that breaks a rule, a read-only
     /// store, system errors.
@@ -234,6 +295,16 @@ impl Store {
 
     /// Deletes a tag of an experiment.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.set_experiment_tag(id, "team", "vision")?;
+    /// store.delete_experiment_tag(id, "team")?;
+    /// assert!(store.experiment(id)?.tags.is_empty());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] also when there is no such tag; otherwise as [`Self::set_experiment_tag`].
     pub fn delete_experiment_tag(&self, id: ExperimentId, key: &str) -> Result<()> {
@@ -244,6 +315,15 @@ impl Store {
     }
 
     /// Deletes an experiment. Its runs stay, and no run can be created in it until it is restored.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.delete_experiment(id)?;
+    /// assert!(store.create_run(trackway::NewRun::new(id)).is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when it is deleted already, a read-only store, system errors.
@@ -256,6 +336,16 @@ impl Store {
     }
 
     /// Restores a deleted experiment.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let id = store.create_experiment("digits")?;
+    /// store.delete_experiment(id)?;
+    /// store.restore_experiment(id)?;
+    /// assert!(store.create_run(trackway::NewRun::new(id)).is_ok());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when it is not deleted, a read-only store, system errors.

@@ -37,8 +37,22 @@ impl Follower {
     /// Delivers every point that no earlier call has delivered, metric by metric as written, and returns the run as
     /// it is now. The first call delivers all points there are. Does not wait for new ones.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let mut follower = store.follow(run.id())?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// let mut new = 0;
+    /// follower.poll(&mut |_, _| new += 1)?;
+    /// follower.poll(&mut |_, _| new += 1)?;
+    /// assert_eq!(new, 1);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) when the run is gone; damaged files; system errors.
+    /// [`Error::NotFound`](crate::Error::NotFound) when the run is gone; damaged files, after the points of the others
+    /// were delivered: what the run is cannot be told then, not even whether it has ended; system errors.
     pub fn poll(&mut self, each: &mut dyn FnMut(&str, Point)) -> Result<Run> {
         let view = RunView::read(&self.shared, self.experiment_id, self.id)?;
         for (first, source) in &view.sources {
@@ -53,7 +67,10 @@ impl Follower {
                 PointSource::Segment(segment) => self.poll_segment(segment, each)?,
             }
         }
-        Ok(view.to_run(&self.shared, &view.metrics()))
+        match view.files.damage.first() {
+            Some(damage) => Err(damage.copy()),
+            None => Ok(view.to_run(&self.shared, &view.metrics())),
+        }
     }
 
     /// The logs of a segment lie in it one after the other; of each, what was delivered before is skipped.
@@ -112,6 +129,16 @@ fn read_ranges(
 
 impl Store {
     /// Follows a run from its beginning.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let mut follower = store.follow(run.id())?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// follower.poll(&mut |metric, point| println!("{metric} {}", point.value))?;
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound); system errors.

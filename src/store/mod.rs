@@ -150,7 +150,8 @@ impl Shared {
     /// Fails when the store cannot be changed through this handle.
     fn check_writable(&self) -> Result<()> {
         if self.options.read_only {
-            return Err(Error::ReadOnly { path: self.paths.root().to_path_buf() });
+            let cause = "it was opened for reading only";
+            return Err(Error::ReadOnly { path: self.paths.root().to_path_buf(), cause });
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ impl Store {
         }
         let can_write = check_store_file(&env, &paths)?;
         if !can_write && !options.read_only {
-            return Err(Error::ReadOnly { path: path.to_path_buf() });
+            return Err(Error::ReadOnly { path: path.to_path_buf(), cause: "it was written by a newer trackway" });
         }
         let mapped = options.append_mode == AppendMode::Auto && env.fs.can_map_appends(path);
         let shared = Arc::new(Shared {
@@ -138,13 +138,13 @@ pub(super) fn sync_up(env: &Env, dir: &Path, top: &Path) -> Result<()> {
 /// A folder that refuses writing is one problem, whatever the call that met it.
 fn read_only_folder(paths: &Paths, error: Error) -> Error {
     match &error {
-        Error::Io { source, .. }
-            if matches!(
-                source.kind(),
-                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
-            ) =>
-        {
-            Error::ReadOnly { path: paths.root().to_path_buf() }
+        Error::Io { source, .. } => {
+            let cause = match source.kind() {
+                std::io::ErrorKind::PermissionDenied => "no permission to write there",
+                std::io::ErrorKind::ReadOnlyFilesystem => "its file system is read-only",
+                _ => return error,
+            };
+            Error::ReadOnly { path: paths.root().to_path_buf(), cause }
         }
         _ => error,
     }

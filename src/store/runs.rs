@@ -115,11 +115,21 @@ impl Shared {
         Ok(RunState::from_records(&records).to_run(entry.run_id, entry.experiment_id, metrics.collect()))
     }
 
+    /// Notes, once, that a listing lacks a run or some of it.
+    fn note_unread(&self, entry: &RunEntry, error: &Error) {
+        let what = format!("not all of the run can be read: {error}");
+        if !lock(&self.incidents).iter().any(|known| known.what == what) {
+            self.note_incident(&self.paths.run(entry.experiment_id, entry.run_id), 0, what);
+        }
+    }
+
     fn run_from_entry(&self, entry: &RunEntry) -> Result<Run> {
         match &entry.state {
             EntryState::Settled(summary) => self.run_from_summary(entry, summary),
             _ => {
                 let view = RunView::read(self, entry.experiment_id, entry.run_id)?;
+                // Shown as far as it can be read, but not as if that were all.
+                view.files.damage.iter().for_each(|damage| self.note_unread(entry, damage));
                 Ok(view.to_run(self, &view.metrics()))
             }
         }
@@ -128,6 +138,17 @@ impl Shared {
 
 impl Store {
     /// Creates a run in state `RUNNING` and returns its writer.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// use trackway::{ExperimentId, NewRun};
+    ///
+    /// let run = store.create_run(NewRun::new(ExperimentId::DEFAULT).name("baseline").param("lr", "0.1"))?;
+    /// run.log_metric("loss", 0, 0.5)?;
+    /// run.finish()?;
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] or [`Error::InvalidState`] when the experiment does not exist or is deleted,
@@ -167,6 +188,17 @@ impl Store {
     /// Opens one more writer of an existing run, whatever its status; the run is `RUNNING` again. Several processes
     /// may write to one run at a time.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.finish()?;
+    /// let again = store.resume_run(run.id())?;
+    /// again.log_metric("loss", 1, 0.25)?;
+    /// assert!(!store.run(run.id())?.status.is_ended());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when the run is deleted, a read-only store, system errors.
     pub fn resume_run(&self, id: RunId) -> Result<RunWriter> {
@@ -190,6 +222,15 @@ impl Store {
 
     /// One run with params, tags and a summary of each metric.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_param("lr", "0.1")?;
+    /// assert_eq!(store.run(run.id())?.params["lr"], "0.1");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`]; damaged files; system errors.
     pub fn run(&self, id: RunId) -> Result<Run> {
@@ -201,6 +242,16 @@ impl Store {
     /// Ended runs are answered from the catalog; the files of runs that are being written are asked. A run whose
     /// files are damaged is shown as far as it can be read, or left out when nothing can: [`Self::verify`] names it, and
     /// [`Self::incidents`] says why.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// use trackway::RunFilter;
+    ///
+    /// assert_eq!(store.runs(&RunFilter::default())?[0].id, run.id());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// System errors.
@@ -220,7 +271,7 @@ impl Store {
                 Ok(run) => runs.push(run),
                 Err(Error::NotFound { .. }) => {}
                 // One run that cannot be read does not hide the others.
-                Err(error) => self.shared.note_once(&self.shared.paths.run(entry.experiment_id, entry.run_id), &error),
+                Err(error) => self.shared.note_unread(entry, &error),
             }
         }
         runs.retain(|run| filter.view.shows(run.lifecycle_stage));

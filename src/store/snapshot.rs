@@ -3,6 +3,7 @@
 use super::run_view::{PointSource, RunView};
 use super::{Shared, Store};
 use crate::error::{Error, Result};
+use crate::format::index::AxisColumn;
 use crate::query::MetricQuery;
 use crate::segment::{Head, PartValues, SegmentReader};
 use crate::types::{Columns, Point, Run, RunId, Stats};
@@ -80,14 +81,21 @@ impl Piece {
     }
 }
 
+/// What is known of the steps or timestamps of a piece without reading them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AxisSummary {
+    /// Whether none is smaller than the one before it.
+    pub(crate) sorted: bool,
+    /// The first and the distance of the following ones, where that is known to be the same.
+    pub(crate) even: Option<(i64, i64)>,
+}
+
 /// What is known of a piece without reading its columns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PieceSummary<'a> {
     pub(crate) rows: usize,
-    /// Whether no step, no timestamp is smaller than the one before it.
-    pub(crate) sorted: (bool, bool),
-    /// First step and first timestamp with the distance of the following ones, where that is known to be the same.
-    pub(crate) even: (Option<(i64, i64)>, Option<(i64, i64)>),
+    pub(crate) steps: AxisSummary,
+    pub(crate) timestamps: AxisSummary,
     /// Statistics of the metric in this piece.
     pub(crate) stats: &'a Stats,
 }
@@ -104,9 +112,9 @@ impl Piece {
         // Of a single chunk the footer has the statistics.
         let series = if index.axis.len() == 1 { segment.series().get(*metric) } else { None };
         let stats = series.map_or(&values.stats, |series| &series.stats);
-        let sorted = (axis.steps.sorted, axis.timestamps.sorted);
-        let even = (axis.even(&axis.steps, index.sister), axis.even(&axis.timestamps, index.sister));
-        Ok(Some(use_it(PieceSummary { rows: axis.rows as usize, sorted, even, stats })))
+        let about = |column: &AxisColumn| AxisSummary { sorted: column.sorted, even: axis.even(column, index.sister) };
+        let (steps, timestamps) = (about(&axis.steps), about(&axis.timestamps));
+        Ok(Some(use_it(PieceSummary { rows: axis.rows as usize, steps, timestamps, stats })))
     }
 
     /// Replaces `out` by steps and timestamps of a chunk.

@@ -4,10 +4,11 @@ use super::paths::{RunEntryName, parse_run_entry};
 use super::run_files::RunFiles;
 use super::{Shared, Store};
 use crate::codec::CodecId;
-use crate::env::FileKind;
+use crate::env::{DirEntry, FileKind};
 use crate::error::{IoContext, Result};
 use crate::segment::SegmentReader;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Sizes and counts of a whole store.
@@ -83,6 +84,15 @@ pub struct CodecStatistics {
 
 impl StoreStatistics {
     /// All bytes of the store, artifacts not included, for each point; `None` without points.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// assert!(store.statistics()?.bytes_per_point() > Some(0.0));
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn bytes_per_point(&self) -> Option<f64> {
         (self.points > 0).then(|| self.bytes as f64 / self.points as f64)
     }
@@ -92,6 +102,15 @@ type Codecs = BTreeMap<(&'static str, CodecId), (u64, u64, u64)>;
 
 impl Store {
     /// Counts everything. Cost: opens the index of every segment; reads no column.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// assert_eq!((store.statistics()?.runs, store.statistics()?.points), (1, 1));
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// System errors. What is damaged is left out of the counts: [`Self::verify`] names it.
@@ -148,8 +167,16 @@ fn count_file(shared: &Shared, path: &Path, all: &mut StoreStatistics) -> u64 {
     metadata.len
 }
 
+/// The entries of a folder; none when it went away while others were counted, or is no folder.
+fn list(shared: &Shared, dir: &Path) -> Result<Vec<DirEntry>> {
+    match shared.env.fs.read_dir(dir) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
+        entries => entries.at(dir, "list"),
+    }
+}
+
 fn count_dir(shared: &Shared, dir: &Path, all: &mut StoreStatistics) -> Result<()> {
-    for entry in shared.env.fs.read_dir(dir).at(dir, "list")? {
+    for entry in list(shared, dir)? {
         let path = dir.join(&entry.name);
         match parse_run_entry(&entry.name) {
             RunEntryName::Log(_) => {
@@ -170,7 +197,7 @@ fn count_dir(shared: &Shared, dir: &Path, all: &mut StoreStatistics) -> Result<(
 }
 
 fn count_artifacts(shared: &Shared, dir: &Path, all: &mut StoreStatistics) -> Result<()> {
-    for entry in shared.env.fs.read_dir(dir).at(dir, "list")? {
+    for entry in list(shared, dir)? {
         let path = dir.join(&entry.name);
         match entry.kind {
             FileKind::Dir => count_artifacts(shared, &path, all)?,

@@ -3,10 +3,10 @@
 use super::maintenance::Progress;
 use super::paths::{RunEntryName, parse_run_entry};
 use super::run_files::RunFiles;
-use super::{Shared, Store};
+use super::{Shared, Store, lock};
 use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
-use crate::format::catalog::next_entry;
+use crate::format::catalog::{EntryState, RunEntry, next_entry};
 use crate::format::header::{FileType, HEADER_LEN, Header, decode_body};
 use crate::format::wire::Reader;
 use crate::log::{LogEnd, LogReader, header_error};
@@ -54,18 +54,14 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
-    fn take(&mut self, path: &Path, error: Error) -> Result<()> {
-        let damage = match error {
-            Error::Corrupt { path, offset, reason } => Damage { path, offset, reason },
-            error @ Error::UnsupportedFormat { .. } => {
-                Damage { path: path.to_path_buf(), offset: 0, reason: error.to_string() }
-            }
+    fn take(&mut self, path: &Path, error: Error) {
+        match error {
+            Error::Corrupt { path, offset, reason } => self.damage.push(Damage { path, offset, reason }),
             // Sealed, compacted or removed while we looked.
-            error if error.is_missing_file() => return Ok(()),
-            error => return Err(error),
-        };
-        self.damage.push(damage);
-        Ok(())
+            error if error.is_missing_file() => {}
+            // A newer file, something else in its place, a bad sector: none of them keeps the others from being checked.
+            error => self.damage.push(Damage { path: path.to_path_buf(), offset: 0, reason: error.to_string() }),
+        }
     }
 }
 
@@ -74,8 +70,17 @@ impl Store {
     ///
     /// Works beside writers: of a log that is being written, what was published is checked.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// let report = store.verify(&mut |_| {})?;
+    /// assert!(report.damage.is_empty());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// System errors. Damage is no error here: it is in the report.
+    /// When folders cannot be listed. Damage is no error here, and neither is a file that cannot be read: both are in the
+    /// report.
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport> {
         let shared = &self.shared;
         let mut report = VerifyReport::default();
@@ -89,9 +94,10 @@ impl Store {
                 None => check_small_file(shared, path),
             };
             if let Err(error) = checked {
-                report.take(path, error)?;
+                report.take(path, error);
             }
         }
+        find_missing(shared, &mut report)?;
         progress(Progress { done: files.len() as u64, total: files.len() as u64 });
         Ok(report)
     }
@@ -112,13 +118,41 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Option<RunId>)>> {
         };
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         // Content that is elsewhere is nobody's: the name may even be one that a power loss has brought back.
-        let obsolete = RunFiles::scan(shared, run, &dir)?.obsolete;
+        // What cannot be opened is found again below, file by file.
+        let obsolete = RunFiles::scan(shared, run, &dir).map(|files| files.obsolete).unwrap_or_default();
         entries.retain(|entry| !obsolete.contains(&dir.join(&entry.name)));
         let ours = |name: &str| matches!(parse_run_entry(name), RunEntryName::Log(_) | RunEntryName::Segment);
         let entries = entries.into_iter().filter(|entry| entry.kind == FileKind::File && ours(&entry.name));
         all.extend(entries.map(|entry| (dir.join(entry.name), Some(run))));
     }
     Ok(all)
+}
+
+/// Looks for ended runs whose files hold fewer points than the catalog knows of: no checksum tells that a file is gone.
+fn find_missing(shared: &Shared, report: &mut VerifyReport) -> Result<()> {
+    let entries: Vec<RunEntry> = {
+        let mut journal = lock(&shared.journal);
+        shared.refresh_for_reading(&mut journal)?;
+        journal.entries().values().cloned().collect()
+    };
+    for entry in entries {
+        let EntryState::Settled(summary) = &entry.state else { continue };
+        let dir = shared.paths.run(entry.experiment_id, entry.run_id);
+        let Ok(files) = RunFiles::scan(shared, entry.run_id, &dir) else { continue };
+        // A run whose folder was removed is no run; damaged files are named already; a log is of somebody who writes.
+        if shared.env.fs.metadata(&dir).is_err() || !files.damage.is_empty() || !files.logs.is_empty() {
+            continue;
+        }
+        let known: u64 = summary.metrics.iter().map(|(_, stats)| stats.count).sum();
+        let held: u64 = files.segments.iter().map(|segment| segment.point_count()).sum();
+        // Unless it was resumed or removed meanwhile.
+        let is_same = |now: RunEntry| matches!(now.state, EntryState::Settled(now) if now.meta == summary.meta);
+        if held < known && shared.entry(entry.run_id).is_ok_and(is_same) {
+            let reason = format!("a file is missing: the catalog knows of {known} points, the files hold {held}");
+            report.damage.push(Damage { path: dir, offset: 0, reason });
+        }
+    }
+    Ok(())
 }
 
 fn read(shared: &Shared, path: &Path) -> Result<Vec<u8>> {
@@ -169,9 +203,10 @@ fn check_run_file(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyR
 
 fn check_log(shared: &Shared, path: &Path, run: RunId) -> Result<()> {
     let Some(mut reader) = LogReader::open(&shared.env, path)? else {
-        // Never synced, and all of it lost with the power; anything else behind a missing first page is damage.
-        let lost = read(shared, path)?.iter().all(|byte| *byte == 0);
-        return if lost { Ok(()) } else { Err(Error::corrupt(path, 0, "its first page is missing")) };
+        let is_zero = read(shared, path)?.iter().all(|byte| *byte == 0);
+        // What was never synced and went with the power looks like this too, but somebody should know either way.
+        let reason = if is_zero { "there is nothing in it but zeros" } else { "its first page is missing" };
+        return Err(Error::corrupt(path, 0, reason));
     };
     if reader.header().run_id != run {
         return Err(Error::corrupt(path, 0, "it is the log of another run"));
@@ -192,12 +227,12 @@ fn check_segment(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyRe
         return Err(Error::corrupt(path, 0, "it is the segment of another run"));
     }
     super::run_view::decode_meta(path, segment.meta())?;
-    let mut check = |result: Result<()>| result.or_else(|error| report.take(path, error));
+    let mut check = |result: Result<()>| result.unwrap_or_else(|error| report.take(path, error));
     for number in 0..segment.group_count() {
         let index = match segment.group(number) {
             Ok(index) => index,
             Err(error) => {
-                check(Err(error))?;
+                check(Err(error));
                 continue;
             }
         };
@@ -207,7 +242,7 @@ fn check_segment(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyRe
                 ints.clear();
                 // Numbers of a sister are checked where they are stored.
                 if let Some(column) = &axis.column {
-                    check(segment.read_ints(column, chunk.rows, &mut ints))?;
+                    check(segment.read_ints(column, chunk.rows, &mut ints));
                 }
             }
         }
@@ -215,7 +250,7 @@ fn check_segment(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyRe
         for series in &index.series {
             for (chunk, values) in index.axis.iter().zip(series) {
                 floats.clear();
-                check(segment.read_floats(&values.column, chunk.rows, &mut floats))?;
+                check(segment.read_floats(&values.column, chunk.rows, &mut floats));
             }
         }
     }

@@ -54,9 +54,18 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// All five, in the order of their stored numbers 1 to 5.
+    ///
+    /// ```
+    /// let names = trackway::RunStatus::ALL.map(|status| status.as_str());
+    /// assert_eq!(names, ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]);
+    /// ```
     pub const ALL: [Self; 5] = [Self::Running, Self::Scheduled, Self::Finished, Self::Failed, Self::Killed];
 
     /// The name in capitals, e.g. `FINISHED`.
+    ///
+    /// ```
+    /// assert_eq!(trackway::RunStatus::Finished.as_str(), "FINISHED");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "RUNNING",
@@ -68,6 +77,11 @@ impl RunStatus {
     }
 
     /// True for the states that end a run.
+    ///
+    /// ```
+    /// use trackway::RunStatus;
+    /// assert!(RunStatus::Killed.is_ended() && !RunStatus::Scheduled.is_ended());
+    /// ```
     pub const fn is_ended(self) -> bool {
         matches!(self, Self::Finished | Self::Failed | Self::Killed)
     }
@@ -268,6 +282,11 @@ pub struct NewRun {
 
 impl NewRun {
     /// A run of this experiment with nothing else set.
+    ///
+    /// ```
+    /// use trackway::{ExperimentId, NewRun};
+    /// assert_eq!(NewRun::new(ExperimentId::DEFAULT).name, None);
+    /// ```
     pub const fn new(experiment_id: ExperimentId) -> Self {
         Self {
             experiment_id,
@@ -282,42 +301,80 @@ impl NewRun {
     }
 
     /// Sets the id, e.g. of a run that comes from another store.
+    ///
+    /// ```
+    /// use trackway::{ExperimentId, NewRun, RunId};
+    /// let id = RunId::from_bytes([7; 16]);
+    /// assert_eq!(NewRun::new(ExperimentId::DEFAULT).id(id).id, Some(id));
+    /// ```
     pub const fn id(mut self, id: RunId) -> Self {
         self.id = Some(id);
         self
     }
 
     /// Sets the name.
+    ///
+    /// ```
+    /// use trackway::{ExperimentId, NewRun};
+    /// assert_eq!(NewRun::new(ExperimentId::DEFAULT).name("baseline").name.as_deref(), Some("baseline"));
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
     /// Sets the user.
+    ///
+    /// ```
+    /// use trackway::{ExperimentId, NewRun};
+    /// assert_eq!(NewRun::new(ExperimentId::DEFAULT).user("ada").user.as_deref(), Some("ada"));
+    /// ```
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
     }
 
     /// Sets the parent run.
+    ///
+    /// ```
+    /// use trackway::{ExperimentId, NewRun, RunId};
+    /// let parent = RunId::from_bytes([7; 16]);
+    /// assert_eq!(NewRun::new(ExperimentId::DEFAULT).parent(parent).parent, Some(parent));
+    /// ```
     pub const fn parent(mut self, parent: RunId) -> Self {
         self.parent = Some(parent);
         self
     }
 
     /// Sets the start, in milliseconds since the Unix epoch.
+    ///
+    /// ```
+    /// use trackway::{ExperimentId, NewRun};
+    /// let new = NewRun::new(ExperimentId::DEFAULT).start_time(1_700_000_000_000);
+    /// assert_eq!(new.start_time, Some(1_700_000_000_000));
+    /// ```
     pub const fn start_time(mut self, start_time: i64) -> Self {
         self.start_time = Some(start_time);
         self
     }
 
     /// Adds a tag.
+    ///
+    /// ```
+    /// use trackway::{ExperimentId, NewRun};
+    /// assert_eq!(NewRun::new(ExperimentId::DEFAULT).tag("set", "digits").tags.len(), 1);
+    /// ```
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.push((key.into(), value.into()));
         self
     }
 
     /// Adds a param.
+    ///
+    /// ```
+    /// use trackway::{ExperimentId, NewRun};
+    /// assert_eq!(NewRun::new(ExperimentId::DEFAULT).param("lr", "0.1").params.len(), 1);
+    /// ```
     pub fn param(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.push((key.into(), value.into()));
         self

@@ -16,11 +16,21 @@ pub struct RunId([u8; 16]);
 
 impl RunId {
     /// The id with these 16 bytes.
+    ///
+    /// ```
+    /// let id = trackway::RunId::from_bytes([0xab; 16]);
+    /// assert_eq!(id.to_string(), "ab".repeat(16));
+    /// ```
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
     /// The 16 bytes of the id, in the order of its hex digits.
+    ///
+    /// ```
+    /// let id = trackway::RunId::from_bytes([7; 16]);
+    /// assert_eq!(id.as_bytes(), &[7; 16]);
+    /// ```
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -66,14 +76,26 @@ pub struct ExperimentId(u64);
 
 impl ExperimentId {
     /// The experiment `Default`, which every store has.
+    ///
+    /// ```
+    /// assert_eq!(trackway::ExperimentId::DEFAULT, trackway::ExperimentId::new(0));
+    /// ```
     pub const DEFAULT: Self = Self(0);
 
     /// The experiment with this number.
+    ///
+    /// ```
+    /// assert_eq!(trackway::ExperimentId::new(17).to_string(), "17");
+    /// ```
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
     /// The number.
+    ///
+    /// ```
+    /// assert_eq!(trackway::ExperimentId::DEFAULT.get(), 0);
+    /// ```
     pub const fn get(self) -> u64 {
         self.0
     }

@@ -54,6 +54,8 @@ fn paths_that_leave_the_folder_of_the_run_are_refused() {
         "a\\..\\b",
         "a\0b",
         "a\nb",
+        ".new-x",
+        "a/.new-x/b",
         &long,
     ] {
         assert_eq!(artifacts.put_bytes(path, b"x").unwrap_err().kind(), ErrorKind::InvalidInput, "{path:?}");

@@ -150,3 +150,48 @@ fn a_newer_format_is_named_and_not_touched() {
     assert!(error.to_string().contains("2.0") && error.to_string().contains("store.tw"), "{error}");
     assert_eq!(std::fs::read(scene.path().join("catalog/catalog.tw")).unwrap(), before);
 }
+
+#[test]
+fn a_log_of_zeros_is_named_as_long_as_it_is_there() {
+    let (scene, crashed) = (Scene::new(), Scene::new());
+    let store = scene.open_quiet();
+    let run = new_run(&store);
+    run.log_metric("loss", 1, 0.5).unwrap();
+    run.sync().unwrap();
+    copy_dir(&scene.path(), &crashed.path());
+    let path = files(&crashed.path(), ".log").remove(0);
+    for len in [0, std::fs::metadata(&path).unwrap().len() as usize] {
+        std::fs::write(&path, vec![0; len]).unwrap();
+        let store = crashed.open_read_only();
+        let report = store.verify(&mut |_| {}).unwrap();
+        assert_eq!(report.damage.len(), 1, "{len}: {report:?}");
+        assert_eq!((&report.damage[0].path, report.damage[0].offset), (&path, 0));
+    }
+}
+
+#[test]
+fn a_segment_that_is_gone_is_missed() {
+    let scene = Scene::new();
+    let id = {
+        let store = scene.open();
+        finished_run(&store, "kept");
+        finished_run(&store, "lost")
+    };
+    let segment =
+        files(&scene.path(), ".seg").into_iter().find(|path| path.to_string_lossy().contains(&id.to_string()));
+    let segment = segment.unwrap();
+    let (folder, content) = (segment.parent().unwrap().to_path_buf(), std::fs::read(&segment).unwrap());
+    assert_eq!(scene.open_read_only().verify(&mut |_| {}).unwrap().damage, []);
+    let found = || scene.open_read_only().verify(&mut |_| {}).unwrap().damage;
+    std::fs::remove_file(&segment).unwrap();
+    assert_eq!(found().iter().map(|damage| &damage.path).collect::<Vec<_>>(), [&folder]);
+    assert!(found()[0].reason.contains("the catalog knows of 400 points, the files hold 0"), "{:?}", found());
+    std::os::unix::fs::symlink("/dev/null", &segment).unwrap();
+    assert_eq!(found().len(), 1);
+    std::fs::remove_file(&segment).unwrap();
+    std::fs::write(&segment, content).unwrap();
+    assert_eq!(found(), []);
+    // Who removes the whole folder of a run wants it gone.
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(found(), []);
+}

@@ -24,9 +24,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `verify` found damage.";
 #[derive(Debug, Parser)]
 #[command(name = "trackway", version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
-    /// Folder of the store [default: ./trackway]
-    #[arg(long, global = true, value_name = "DIR", env = "TRACKWAY_STORE", hide_env_values = true)]
-    #[arg(value_hint = ValueHint::DirPath)]
+    /// Folder of the store [default: $TRACKWAY_STORE, else ./trackway]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
 
     /// What to do.
@@ -88,7 +87,8 @@ const LOG_HELP: &str = "\
 Each line is logged as soon as it is read; what was read survives if this
 program or the one before it is killed. The id of the run is printed first.
 
-Input is JSON lines, if the first character is '{', else CSV with a header:
+Input is JSON lines, if the first character is '{', else CSV with a header; text
+before the first JSON line is left out:
   {\"step\": 1, \"loss\": 0.3, \"val\": {\"acc\": 0.9}}   logs loss and val/acc at step 1
   step,loss,acc                                   a header, then one line a step;
   1,0.3,0.9                                       empty cells are left out

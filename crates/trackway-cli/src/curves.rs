@@ -151,12 +151,15 @@ static EMBEDDED: &[(&str, &[u8])] = embedded![
     "xgb_diamonds.bin",
 ];
 
-/// Loads all runs of a folder; `params.json` lies beside the index or one folder above it.
+/// Loads all runs of a folder. The index may lie in a folder `bin` of it, and `params.json` beside the index or one
+/// folder above it.
 ///
 /// # Errors
 /// When a file is missing or the files do not fit together.
 pub fn load(dir: &Path) -> Outcome<Vec<CurveRun>> {
     let read = |path: &Path| std::fs::read(path).map_err(|e| Failure::io("read", path, &e));
+    let inside = dir.join("bin");
+    let dir = if inside.join("index.json").exists() { &inside } else { dir };
     let beside = dir.join("params.json");
     let params = if beside.exists() { read(&beside)? } else { read(&dir.join("../params.json"))? };
     load_with(&read(&dir.join("index.json"))?, &params, &|name| read(&dir.join(name)).map(Cow::Owned))

@@ -4,6 +4,7 @@ use crate::rows::{Field, split};
 use crate::values::{parse_int, parse_value};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// What one line says.
 #[derive(Debug, Default, PartialEq)]
@@ -17,12 +18,24 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Takes an entry that is a number; of a repeated key the last counts, as in JSON.
-    fn set(&mut self, key: String, value: f64) {
-        match self.values.iter_mut().find(|(known, _)| *known == key) {
-            Some(entry) => entry.1 = value,
-            None => self.values.push((key, value)),
+    /// The line with each key once; of a repeated key the last counts, as in JSON.
+    fn without_repeats(mut self) -> Self {
+        let distinct: HashSet<&str> = self.values.iter().map(|(key, _)| key.as_str()).collect();
+        if distinct.len() < self.values.len() {
+            let mut places = HashMap::new();
+            let mut merged: Vec<(String, f64)> = Vec::new();
+            for (key, value) in self.values {
+                match places.get(&key).and_then(|at: &usize| merged.get_mut(*at)) {
+                    Some(entry) => entry.1 = value,
+                    None => {
+                        places.insert(key.clone(), merged.len());
+                        merged.push((key, value));
+                    }
+                }
+            }
+            self.values = merged;
         }
+        self
     }
 }
 
@@ -60,7 +73,7 @@ pub(crate) fn json_line(text: &str) -> Result<Line, String> {
             None => flatten(&mut line, key, value),
         }
     }
-    Ok(line)
+    Ok(line.without_repeats())
 }
 
 impl Line {
@@ -78,12 +91,12 @@ fn flatten(line: &mut Line, key: String, value: Value) {
             object.into_iter().for_each(|(inner, value)| flatten(line, format!("{key}/{inner}"), value));
         }
         Value::Number(number) => match number.as_f64() {
-            Some(number) => line.set(key, number),
+            Some(number) => line.values.push((key, number)),
             None => line.skipped += 1,
         },
         // Text is no number, except where JSON has no other way to say it.
         Value::String(text) => match parse_value(text.as_bytes()).filter(|value| !value.is_finite()) {
-            Some(value) => line.set(key, value),
+            Some(value) => line.values.push((key, value)),
             None => line.skipped += 1,
         },
         Value::Null | Value::Bool(_) | Value::Array(_) => line.skipped += 1,
@@ -161,11 +174,11 @@ impl CsvHeader {
                     let number = parse_int(cell.as_bytes()).or_else(float);
                     line.set_special(kind, number.ok_or_else(|| format!("{name} {cell:?} is not a whole number"))?);
                 }
-                (None, Some(value)) => line.set(name.clone(), value),
+                (None, Some(value)) => line.values.push((name.clone(), value)),
                 (None, None) => line.skipped += 1,
             }
         }
-        Ok(line)
+        Ok(line.without_repeats())
     }
 }
 
@@ -186,6 +199,8 @@ mod tests {
         assert_eq!((read.timestamp, read.values[0].1, read.values[1].1), (Some(7), f64::NEG_INFINITY, f64::INFINITY));
         assert!(json_line(r#"{"x": NaN}"#).unwrap().values[0].1.is_nan());
         assert_eq!(json_line(r#"{"x": 1, "x": 2}"#), Ok(line(None, &[("x", 2.0)], 0)));
+        let read = json_line(r#"{"a/b": 1, "c": 2, "a": {"b": 3}}"#);
+        assert_eq!(read, Ok(line(None, &[("a/b", 3.0), ("c", 2.0)], 0)));
         // The text of a number must give back its bits, to the last.
         for i in 1..2000 {
             let value = f64::from_bits(0x3ff0_0000_0000_0000 + i * 0x0000_1234_5678_9abd);

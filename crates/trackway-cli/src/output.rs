@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::fmt;
 use std::io::{BufWriter, IsTerminal as _, Stdout, Write};
 use std::path::{Path, PathBuf};
-use trackway::{Store, StoreOptions};
+use trackway::{Error, Store, StoreOptions};
 
 /// Width used where there is no terminal to ask and something has to have one (charts).
 pub(crate) const DEFAULT_WIDTH: usize = 100;
@@ -28,11 +28,13 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(store: Option<PathBuf>) -> Self {
+        let named = || std::env::var_os("TRACKWAY_STORE").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let store = store.or_else(named);
         let out = BufWriter::with_capacity(1 << 16, std::io::stdout());
         Self { store, out, width: terminal_width(), color: stdout_has_color() }
     }
 
-    /// The store's folder: `--store`, else `$TRACKWAY_STORE` (clap has looked), else `./trackway`.
+    /// The store's folder: `--store`, else `$TRACKWAY_STORE` unless it is empty, else `./trackway`.
     pub(crate) fn store_path(&self) -> &Path {
         self.store.as_deref().unwrap_or_else(|| Path::new("trackway"))
     }
@@ -58,12 +60,7 @@ impl Context {
     }
 
     fn explain_missing(&self, options: StoreOptions) -> Outcome<Store> {
-        let path = self.store_path();
-        if !path.exists() {
-            let hint = "name the store's folder with --store DIR or TRACKWAY_STORE; `trackway log` creates one";
-            return Err(Failure::new(format!("there is no store at {}", path.display())).hint(hint));
-        }
-        Ok(options.open(path)?)
+        options.open(self.store_path()).map_err(not_opened)
     }
 
     /// Writes a line to standard output.
@@ -92,8 +89,15 @@ impl Context {
     }
 }
 
-/// Says what opening the store found and mended, e.g. a run whose writer had vanished.
-fn tell_incidents(store: &Store) {
+/// Why a store could not be opened.
+pub(crate) fn not_opened(error: Error) -> Failure {
+    let is_missing = matches!(error, Error::NotFound { .. });
+    let hint = "name the store's folder with --store DIR or TRACKWAY_STORE; `trackway log` creates one";
+    if is_missing { Failure::new(error.to_string()).hint(hint) } else { error.into() }
+}
+
+/// Says what was found and mended, or could not be read, e.g. a run whose writer had vanished.
+pub(crate) fn tell_incidents(store: &Store) {
     let incidents = store.incidents();
     for incident in incidents.iter().take(INCIDENTS) {
         warn(format_args!("{}: {}", incident.path.display(), incident.what));

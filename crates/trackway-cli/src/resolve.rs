@@ -31,7 +31,11 @@ pub fn run(store: &Store, text: &str) -> Outcome<Run> {
     let is_prefix = prefix.len() >= MIN_PREFIX && prefix.bytes().all(|b| b.is_ascii_hexdigit());
     let begun: Vec<&Run> = all.iter().filter(|run| is_prefix && run.id.to_string().starts_with(&prefix)).collect();
     match begun.as_slice() {
-        [] => Err(suggest(no_run(text), text, all.iter().map(|run| run.name.as_str()))),
+        [] => {
+            // It may be one whose name could not be read.
+            crate::output::tell_incidents(store);
+            Err(suggest(no_run(text), text, all.iter().map(|run| run.name.as_str())))
+        }
         [one] => Ok((*one).clone()),
         several => Err(ambiguous("ids begin with", text, several)),
     }

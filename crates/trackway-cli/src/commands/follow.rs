@@ -20,13 +20,15 @@ pub(crate) fn run(args: &FollowArgs, context: &mut Context) -> Outcome {
     let mut text = Vec::new();
     loop {
         let mut points = 0_u64;
-        let run = follower.poll(&mut |key, point| {
+        let polled = follower.poll(&mut |key, point| {
             points += 1;
             if args.output.json { push_json(&mut text, key, point) } else { push_text(&mut text, key, point) }
-        })?;
+        });
+        // What was delivered before an error is not delivered again.
         context.bytes(&text)?;
         context.flush()?;
         text.clear();
+        let run = polled?;
         if points == 0 && run.status.is_ended() {
             eprintln!("trackway: run {} ended: {}", run.id, status_in_words(&run));
             return Ok(());

@@ -3,7 +3,7 @@
 use crate::args::RunsArgs;
 use crate::describe::{duration_ms, points, run_json, status_style};
 use crate::error::Outcome;
-use crate::output::Context;
+use crate::output::{Context, tell_incidents};
 use crate::resolve::{is_active, short_ids};
 use crate::style::Style;
 use crate::table::{Cell, Fit, Table};
@@ -27,6 +27,7 @@ pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Outcome {
     };
     let mut runs = store.runs(&RunFilter { experiment_id, view })?;
     sort(&mut runs, &args.sort, args.reverse);
+    tell_incidents(&store);
     let found = runs.len();
     runs.truncate(args.limit.unwrap_or(usize::MAX));
     let names = experiment_names(&store)?;

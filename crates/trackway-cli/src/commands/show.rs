@@ -3,7 +3,7 @@
 use crate::args::ShowArgs;
 use crate::describe::{duration_ms, points, run_json, stage, status_in_words, status_style};
 use crate::error::Outcome;
-use crate::output::Context;
+use crate::output::{Context, tell_incidents};
 use crate::resolve;
 use crate::style::Style;
 use crate::table::{Cell, Fit, Table};
@@ -18,6 +18,7 @@ pub(crate) fn run(args: &ShowArgs, context: &mut Context) -> Outcome {
     let run = resolve::run(&store, &args.run)?;
     let experiment = store.experiment(run.experiment_id).map(|e| e.name).unwrap_or_default();
     let artifacts = artifacts(&store, &run)?;
+    tell_incidents(&store);
     if args.output.json {
         let mut value = run_json(&run, &experiment);
         let files: Vec<Value> = artifacts

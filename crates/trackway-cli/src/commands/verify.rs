@@ -2,10 +2,9 @@
 
 use crate::args::JsonArgs;
 use crate::error::{EXIT_DAMAGED, Failure, Outcome};
-use crate::output::{Context, progress_bar};
+use crate::output::{Context, not_opened, progress_bar};
 use crate::text::{bytes, plural};
 use serde_json::{Value, json};
-use std::path::Path;
 use trackway::{Error, StoreOptions, VerifyReport};
 
 pub(crate) fn run(args: JsonArgs, context: &mut Context) -> Outcome {
@@ -46,13 +45,9 @@ fn check(context: &Context) -> Result<VerifyReport, Broken> {
         Error::Corrupt { path, offset, reason } => {
             Broken::Damaged { damage: trackway::Damage { path, offset, reason } }
         }
-        other => Broken::Failed(other.into()),
+        other => Broken::Failed(not_opened(other)),
     };
-    let path: &Path = context.store_path();
-    if !path.exists() {
-        return Err(Broken::Failed(context.open_to_read().map_or_else(|failure| failure, |_| Failure::Silent(0))));
-    }
-    let store = StoreOptions::new().read_only(true).create(false).open(path).map_err(broken)?;
+    let store = StoreOptions::new().read_only(true).create(false).open(context.store_path()).map_err(broken)?;
     let bar = progress_bar(0, "checking {bar:40} {pos}/{len} files {eta}");
     let report = store.verify(&mut |progress| {
         bar.set_length(progress.total);

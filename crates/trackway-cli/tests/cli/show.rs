@@ -58,6 +58,12 @@ fn what_is_not_there_is_told_with_what_could_be_meant() {
     let error = missing.run(&["runs"]).error();
     assert!(error.contains("there is no store at"), "{error}");
     assert!(!missing.store().exists());
+    // An empty folder is no store yet either.
+    std::fs::create_dir(missing.store()).unwrap();
+    for command in ["runs", "verify", "compact"] {
+        let error = missing.run(&[command]).error();
+        assert!(error.contains("there is no store at") && error.contains("--store DIR"), "{error}");
+    }
 }
 
 #[test]
@@ -113,4 +119,8 @@ fn the_environment_names_the_store() {
     let place = three_runs();
     let output = program().env("TRACKWAY_STORE", place.store()).args(["show", "alpha", "--json"]).output().unwrap();
     assert!(output.status.success());
+    // Set to nothing it names nothing.
+    let output = program().env("TRACKWAY_STORE", "").current_dir(place.path(".")).arg("runs").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && error.contains("/trackway"), "{error}");
 }
