@@ -118,11 +118,15 @@ impl Runner {
     }
 
     fn start_process(&mut self, second: bool) -> Checked {
+        if self.try_start(second)? { Ok(()) } else { self.crashed(second) }
+    }
+
+    /// False when the planned crash struck in the opening.
+    fn try_start(&mut self, second: bool) -> std::result::Result<bool, String> {
         let env = self.disk.process();
         let mut opened = self.options(&env).open(Path::new(STORE));
         if is_dead(&env) {
-            drop(opened);
-            return self.crashed(second);
+            return Ok(false);
         }
         if opened.as_ref().is_err_and(|error| self.faulty && is_fault(error)) {
             self.disk.clear_plans();
@@ -131,7 +135,7 @@ impl Runner {
         }
         let store = opened.map_err(|error| format!("the store cannot be opened: {error}"))?;
         *self.slot(second) = Some(Process { env, store });
-        Ok(())
+        Ok(true)
     }
 
     /// The planned crash has struck in a process: what the plan says follows.
@@ -166,7 +170,15 @@ impl Runner {
         self.disk.set_capacity(None);
         self.forget(true);
         self.forget(false);
-        self.start_process(false)?;
+        if !self.try_start(false)? {
+            self.struck = true;
+            if self.crash.take().is_some_and(|crash| crash.power) {
+                return self.power_loss();
+            }
+            // A kill right after the power came back: what the power took is still to be found out, and the models must
+            // not take for durable what a completed opening would have made so.
+            self.try_start(false)?;
+        }
         let process = self.first.as_ref().ok_or("no process")?;
         let seen = observe(&process.store, true).map_err(|error| format!("after a power loss: {error}"))?;
         self.keep(|model| model.settle_power_loss(&seen))

@@ -98,7 +98,6 @@ fn ending_settling_and_compacting() {
 }
 
 #[test]
-#[ignore = "open fault: a power loss after a crash inside recovery can take points that recovery had sealed"]
 fn completing_what_a_killed_process_has_left() {
     every_crash(&[
         CREATE,
