@@ -12,7 +12,10 @@ use std::time::Duration;
 
 const COLUMNS: usize = 1000;
 
-/// A store that holds one metric and is open to read.
+/// Short metrics that lie beside the long one.
+const OTHERS: usize = 19;
+
+/// A store that is open to read, and is asked for metric 0.
 struct Open {
     name: &'static str,
     reader: Box<dyn Reader>,
@@ -20,11 +23,13 @@ struct Open {
 }
 
 fn open(bench: &Bench, entry: &Contestant, parts: &[Points], by_time: bool) -> Open {
-    let (folder, keys) = (bench.folder(), keys(1));
-    let points = parts.iter().map(Points::len).sum();
+    let (folder, keys) = (bench.folder(), keys(1 + OTHERS));
+    let others: Vec<Points> = (1..=OTHERS).map(|metric| Points::curve(metric as u64, 1000, 0)).collect();
+    let points = parts.iter().chain(&others).map(Points::len).sum();
     let store = (entry.open)(&Setup { dir: folder.path(), keys: &keys, points, threads: 1, by_time });
     let seconds = measure::seconds(|| {
         parts.iter().for_each(|part| store.bulk(0, part.view()));
+        others.iter().enumerate().for_each(|(at, other)| store.bulk(at + 1, other.view()));
         store.sync();
     });
     let mut reader = None;

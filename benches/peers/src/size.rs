@@ -1,5 +1,5 @@
 //! Real training curves: how many bytes a point takes, and how fast all of them are read, in Trackway (both levels of
-//! compression) and in one tuned Parquet file. Runs, keys, steps, times and values; no params or tags in either.
+//! compression) and in one tuned Parquet file (with two sizes of pages). Runs, keys, steps, times and values; no params or tags in either.
 
 use crate::curves::{Run, load};
 use crate::measure::{Bench, Samples, disk_usage, seconds};
@@ -73,11 +73,12 @@ pub(crate) fn curves(bench: &Bench, folder: &Path) {
     let mut expected = Check::default();
     runs.iter().for_each(|run| run.series.iter().for_each(|series| expected.add(run.points(series).view())));
 
-    let folders = [bench.folder(), bench.folder(), bench.folder()];
+    let folders = [bench.folder(), bench.folder(), bench.folder(), bench.folder()];
     let mut forms = [
         trackway(TRACKWAY, Compression::Normal, &runs, folders[0].path()),
         trackway("Trackway, Compression::Archive", Compression::Archive, &runs, folders[1].path()),
-        parquet(&runs, folders[2].path()),
+        parquet(PARQUET, Layout::Size, &runs, folders[2].path()),
+        parquet("Parquet, tuned, a page a row group", Layout::Smallest, &runs, folders[3].path()),
     ];
     let mut samples = vec![Samples::default(); forms.len()];
     for round in 0..bench.rounds {
@@ -179,11 +180,11 @@ fn log(writer: &RunWriter, run: &Run) {
     }
 }
 
-fn parquet(runs: &[Run], folder: &Path) -> Form {
+fn parquet(name: &str, layout: Layout, runs: &[Run], folder: &Path) -> Form {
     let path = folder.join("curves.parquet");
     let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
     let writing = seconds(|| {
-        let mut writer = TableWriter::create(&path, Layout::Size);
+        let mut writer = TableWriter::create(&path, layout);
         for (at, run) in runs.iter().enumerate() {
             let (mut points, mut rows) = (Points::default(), Vec::new());
             for (key, series) in run.series.iter().enumerate() {
@@ -198,8 +199,8 @@ fn parquet(runs: &[Run], folder: &Path) -> Form {
         }
         writer.finish();
     });
-    eprintln!("curves: {PARQUET} written in {writing:.1} s");
+    eprintln!("curves: {name} written in {writing:.1} s");
     let (lengths, blocks) = disk_usage(folder);
     let reader = Reading::Parquet { table: ParquetTable::open(&path), buffers: Points::default() };
-    Form { name: PARQUET.to_owned(), lengths, blocks, reader }
+    Form { name: name.to_owned(), lengths, blocks, reader }
 }

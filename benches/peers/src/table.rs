@@ -74,7 +74,7 @@ pub(crate) fn time(seconds: f64) -> String {
 
 /// How many times one figure is another.
 pub(crate) fn times(ratio: f64) -> String {
-    if ratio >= 0.01 { digits(ratio) } else { format!("{ratio:.5}") }
+    digits(ratio)
 }
 
 /// Three digits that count.
@@ -83,7 +83,9 @@ fn digits(number: f64) -> String {
         n if n >= 999.5 => grouped(n),
         n if n >= 99.95 => format!("{n:.0}"),
         n if n >= 9.995 => format!("{n:.1}"),
-        n => format!("{n:.2}"),
+        n if n >= 0.9995 => format!("{n:.2}"),
+        n if n > 0.0 => format!("{n:.*}", (2.0 - n.log10().floor()) as usize),
+        n => format!("{n}"),
     }
 }
 

@@ -97,7 +97,7 @@ impl Store for Floor {
         map.push_integers(points.times);
         map.push_values(points.values);
         drop(map);
-        if metric == 0 && self.keys == 1 {
+        if metric == 0 {
             let mut loaded = self.loaded.lock().unwrap();
             loaded.steps.extend_from_slice(points.steps);
             loaded.times.extend_from_slice(points.times);

@@ -116,11 +116,11 @@ impl Inner {
 
 impl Store for Database {
     fn points(&self, metrics: Range<usize>, steps: Range<i64>) {
-        let mut points = steps.flat_map(|step| metrics.clone().map(move |metric| (metric, step)));
+        let points = steps.flat_map(|step| metrics.clone().map(move |metric| (metric, step)));
         if self.threads == 1 {
             return self.inner.lock().unwrap().insert(self.batch, points);
         }
-        points.try_for_each(|point| Some(self.inner.lock().unwrap().insert(self.batch, [point].into_iter()))).unwrap();
+        points.for_each(|point| self.inner.lock().unwrap().insert(self.batch, [point].into_iter()));
     }
 
     fn rows(&self, steps: Range<i64>) {

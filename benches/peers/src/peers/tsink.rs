@@ -1,7 +1,8 @@
 //! tsink: a store of (time, value). It has no second number for a step, so it logs, keeps and answers a third less
 //! than the others, and what is asked by step is not asked of it.
 //!
-//! `WalSyncMode::Periodic` hands each call's frames to the system (K), `PerAppend` syncs them (P).
+//! Each call writes a small marker file and renames it over the last one, in every mode, which costs more than a sync
+//! on file systems that write a file out before it replaces another. `WalSyncMode::Periodic` hands each call's frames to the system (K), `PerAppend` syncs them (P).
 
 use crate::peer::{Class, Contestant, Part, Reader, Setup, Store};
 use crate::workload::{Points, View, time, value};
