@@ -48,6 +48,8 @@ fn connect(path: &Path, mode: WalSyncMode) -> Arc<dyn Storage> {
         .with_retention(Duration::from_secs(100 * 365 * 24 * 3600))
         .with_partition_duration(Duration::from_secs(365 * 24 * 3600))
         .with_wal_sync_mode(mode)
+        // Its background workers fail now and then at these rates and would close the store to writers.
+        .with_background_fail_fast(false)
         .build()
         .unwrap()
 }
@@ -59,6 +61,12 @@ struct Series {
 }
 
 impl Series {
+    fn insert(&self, rows: &[Row]) {
+        if let Err(error) = self.storage.insert_rows(rows) {
+            panic!("tsink: {error}; {:?}", self.storage.observability_snapshot().health);
+        }
+    }
+
     /// Rows whose names are allocated once and whose points are replaced.
     fn row_buffers(&self, metrics: Range<usize>) -> Vec<Row> {
         self.keys[metrics].iter().map(|key| Row::new(key.as_str(), DataPoint::new(0, 0.0))).collect()
@@ -71,7 +79,7 @@ impl Store for Series {
         for step in steps {
             for (row, metric) in rows.iter_mut().zip(metrics.clone()) {
                 row.set_data_point(DataPoint::new(time(step), value(metric, step)));
-                self.storage.insert_rows(std::slice::from_ref(row)).unwrap();
+                self.insert(std::slice::from_ref(row));
             }
         }
     }
@@ -82,7 +90,7 @@ impl Store for Series {
             for (metric, row) in rows.iter_mut().enumerate() {
                 row.set_data_point(DataPoint::new(time(step), value(metric, step)));
             }
-            self.storage.insert_rows(&rows).unwrap();
+            self.insert(&rows);
         }
     }
 
@@ -93,7 +101,7 @@ impl Store for Series {
             for ((row, time), value) in rows.iter_mut().zip(times).zip(values) {
                 row.set_data_point(DataPoint::new(*time, *value));
             }
-            self.storage.insert_rows(&rows[..times.len()]).unwrap();
+            self.insert(&rows[..times.len()]);
         }
     }
 
