@@ -25,6 +25,17 @@ usage: trackway-peers [options]
   --curves DIR     a folder of recorded curves (default: $TRACKWAY_CURVES; without either, left out)
   --dir DIR        where stores are made; a disk, not a memory file system (default: below ./target)";
 
+/// How each store is used; printed with the tables.
+const USES: &[&str] = &[
+    "SQLite: one connection, WAL, prepared statements, a table clustered by (series, step, time).",
+    "redb, fjall: keys of 20 bytes (series, step, time), values of 8; caches of 1 GiB.",
+    "SQLite, redb and fjall get a second index by time where times are asked for; no logging or load pays for it.",
+    "tsink: (time, value) only, it has no place for a step; what goes by step is not asked of it.",
+    "Parquet: rows by run and key, dictionaries for both, DELTA_BINARY_PACKED steps and times, BYTE_STREAM_SPLIT \
+     values, zstd 3; read from a mapping by the column readers, with the page index.",
+    "Everything that is read is compared with the points that were logged: number and checksum.",
+];
+
 const MEASUREMENTS: &[&str] = &["points", "rows", "bulk", "reads", "curves", "chart"];
 
 struct Options {
@@ -118,7 +129,8 @@ fn about(bench: &measure::Bench) {
     println!("Peers: {}.", versions());
     let warning = if bench.quick { " A quick look: the sizes are tiny and the figures mean nothing." } else { "" };
     println!("Medians of {} rounds in turn. Load average at the start: {}.{warning}\n", bench.rounds, load());
-    println!("Survives: B = a kill loses it, K = survives SIGKILL, P = survives power loss.\n");
+    USES.iter().for_each(|line| println!("* {line}"));
+    println!("\nSurvives: B = a kill loses it, K = survives SIGKILL, P = survives power loss.\n");
 }
 
 /// The peers' versions, as they were built.

@@ -153,12 +153,14 @@ pub(crate) fn chart(bench: &Bench) {
     let mut open = readers(bench, &parts, false);
     let mut samples = vec![Samples::default(); open.len()];
     let mut own = Samples::default();
-    for round in 0..bench.rounds {
+    // The first one warms the caches, and is not counted.
+    for round in 0..=bench.rounds {
         for (open, samples) in open.iter_mut().zip(&mut samples) {
             let reader = open.reader.as_mut();
             let (blank, expected) = if reader.has_steps() { &by_step } else { &by_time };
             let mut chart = blank.clone();
-            samples.0.push(measure::seconds(|| reader.chart(0, &mut chart)));
+            let seconds = measure::seconds(|| reader.chart(0, &mut chart));
+            samples.0.extend((round > 0).then_some(seconds));
             assert!(chart.pixels() == *expected, "{}: the chart is not the brute-force one", open.name);
             if open.name == TRACKWAY {
                 let mut drawn = None;
@@ -166,11 +168,11 @@ pub(crate) fn chart(bench: &Bench) {
                     measure::seconds(|| drawn = trackway_chart(open.reader.as_ref(), 0..count as i64, COLUMNS));
                 if let Some(drawn) = drawn {
                     assert!(drawn == by_step.1, "Trackway: the chart is not the brute-force one");
-                    own.0.push(seconds);
+                    own.0.extend((round > 0).then_some(seconds));
                 }
             }
         }
-        eprintln!("chart: round {} of {}", round + 1, bench.rounds);
+        eprintln!("chart: round {round} of {}", bench.rounds);
     }
 
     let title =
