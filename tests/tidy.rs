@@ -28,7 +28,10 @@ fn sources(dir: &str) -> Vec<PathBuf> {
         for entry in entries {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                todo.push(path);
+                // Packages below keep what they build beside them.
+                if !path.ends_with("target") {
+                    todo.push(path);
+                }
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 found.push(path);
             }
