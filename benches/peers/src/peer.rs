@@ -1,6 +1,6 @@
 //! What a store must do to take part, and the list of those that do.
 
-use crate::workload::{Chart, View};
+use crate::workload::{Chart, Pixel, View};
 use std::ops::Range;
 use std::path::Path;
 
@@ -123,6 +123,11 @@ pub(crate) trait Reader {
         let has_steps = self.has_steps();
         let view = self.all(metric);
         chart.scan(if has_steps { view.steps } else { view.times }, view.values);
+    }
+
+    /// What a store draws by itself of a metric's `range` of steps; `None` of one that has no charts.
+    fn drawn(&mut self, _metric: usize, _range: Range<i64>, _columns: usize) -> Option<Vec<Pixel>> {
+        None
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::measure::{self, Bench, Samples};
 use crate::peer::{Contestant, Reader, Setup, contestants};
 use crate::peers::floor::FLOOR;
-use crate::peers::trackway::{TRACKWAY, trackway_chart};
+use crate::peers::trackway::TRACKWAY;
 use crate::table::{self, Table};
 use crate::workload::{Chart, Check, Points, keys};
 use std::hint::black_box;
@@ -164,8 +164,7 @@ pub(crate) fn chart(bench: &Bench) {
             assert!(chart.pixels() == *expected, "{}: the chart is not the brute-force one", open.name);
             if open.name == TRACKWAY {
                 let mut drawn = None;
-                let seconds =
-                    measure::seconds(|| drawn = trackway_chart(open.reader.as_ref(), 0..count as i64, COLUMNS));
+                let seconds = measure::seconds(|| drawn = reader.drawn(0, 0..count as i64, COLUMNS));
                 if let Some(drawn) = drawn {
                     assert!(drawn == by_step.1, "Trackway: the chart is not the brute-force one");
                     own.0.extend((round > 0).then_some(seconds));

@@ -5,7 +5,7 @@ use crate::workload::{Pixel, View, time, value};
 use std::ops::Range;
 use std::path::PathBuf;
 use trackway::{
-    Columns, Durability, ExperimentId, Metric, MetricQuery, NewRun, Row, RunWriter, Snapshot, StoreOptions,
+    ChartAxis, ChartColumn, Columns, Durability, ExperimentId, Metric, MetricQuery, NewRun, Row, RunWriter, Snapshot, StoreOptions,
 };
 
 /// The name under which ratios are taken.
@@ -140,11 +140,14 @@ impl Reader for Compacted {
     fn latest(&mut self, metric: usize) -> Option<f64> {
         self.snapshot.latest(&self.keys[metric]).map(|point| point.value)
     }
-}
 
-/// PLACE FOR THE CHART CALL. The engine's public list has none yet, so the row is left out of the table; when it has
-/// one, answer `Some` of what it draws of the metric's `range` of steps on `columns` columns of pixels. The harness
-/// times it beside the scans and compares it with the brute-force answer, number by number.
-pub(crate) fn trackway_chart(_reader: &dyn Reader, _range: Range<i64>, _columns: usize) -> Option<Vec<Pixel>> {
-    None
+    fn drawn(&mut self, metric: usize, range: Range<i64>, columns: usize) -> Option<Vec<Pixel>> {
+        let query = self.snapshot.metric(&self.keys[metric]).unwrap().steps(range);
+        let chart = query.chart(ChartAxis::Step, columns).unwrap();
+        let pixel = |column: &ChartColumn| {
+            let (min, max) = (column.min.unwrap().value, column.max.unwrap().value);
+            Pixel { first: column.first.value, last: column.last.value, min, max }
+        };
+        Some(chart.columns.iter().map(pixel).collect())
+    }
 }
