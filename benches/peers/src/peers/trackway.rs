@@ -5,7 +5,8 @@ use crate::workload::{Pixel, View, time, value};
 use std::ops::Range;
 use std::path::PathBuf;
 use trackway::{
-    ChartAxis, ChartColumn, Columns, Durability, ExperimentId, Metric, MetricQuery, NewRun, Row, RunWriter, Snapshot, StoreOptions,
+    ChartAxis, ChartColumn, Columns, Durability, ExperimentId, Metric, MetricQuery, NewRun, Row, RunWriter, Snapshot,
+    StoreOptions,
 };
 
 /// The name under which ratios are taken.
