@@ -93,7 +93,7 @@ impl Head {
                 self.row_sets.insert(number, places);
             }
             Record::Meta(meta) => self.meta.push(meta),
-            Record::Unknown => {}
+            Record::Unknown { .. } => {}
         }
         Ok(())
     }
