@@ -98,7 +98,7 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnRef) {
 }
 
 fn put_axis(out: &mut Vec<u8>, axis: &AxisColumn) {
-    out.push(u8::from(axis.sorted) * SORTED | u8::from(axis.column.is_none()) * AS_SISTER);
+    out.push((u8::from(axis.sorted) * SORTED) | (u8::from(axis.column.is_none()) * AS_SISTER));
     if let Some(column) = &axis.column {
         put_column(out, column);
     }

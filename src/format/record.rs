@@ -12,7 +12,7 @@
 //! | 0x03 | columns | metric varint, n varint, steps axis, timestamps axis, n f64 |
 //! | 0x10 | define metric | number varint, name text |
 //! | 0x11 | define row | number varint, count varint, that many metric numbers varint |
-//! | 0x20.. | about the run | length varint, then that many bytes: see [`Meta`]; unknown kinds are skipped |
+//! | 0x20.. | about the run | length varint, then that many bytes: see [`Meta`]; of unknown kinds only the time is read |
 //!
 //! An axis is a kind byte and: 0 = first i64, difference i64 (both wrapping); 1 = n i64; 2 = smallest i64, n u32.
 

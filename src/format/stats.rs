@@ -135,10 +135,10 @@ pub(crate) fn put_stats(out: &mut Vec<u8>, facts: &AxisFacts, stats: &Stats) {
     let (low, high) = extremes.unwrap_or((first, first));
     let singles = [first, last, latest, low, high].iter().all(|point| codec::is_single(point.value));
     out.push(
-        u8::from(extremes.is_some()) * HAS_NUMBERS
-            | u8::from(latest_is_last) * LATEST_IS_LAST
-            | u8::from(stats.nan_count > 0) * HAS_NAN
-            | u8::from(singles) * SINGLES,
+        (u8::from(extremes.is_some()) * HAS_NUMBERS)
+            | (u8::from(latest_is_last) * LATEST_IS_LAST)
+            | (u8::from(stats.nan_count > 0) * HAS_NAN)
+            | (u8::from(singles) * SINGLES),
     );
     if stats.nan_count > 0 {
         put_varint(out, stats.nan_count);
@@ -197,9 +197,9 @@ pub(crate) fn put_summary(out: &mut Vec<u8>, base: &mut (i64, i64), summary: &Me
     let (low, high) = extremes.unwrap_or((summary.latest.value, summary.latest.value));
     let singles = [summary.latest.value, low, high].into_iter().all(codec::is_single);
     out.push(
-        u8::from(extremes.is_some()) * HAS_NUMBERS
-            | u8::from(summary.nan_count > 0) * HAS_NAN
-            | u8::from(singles) * SINGLES,
+        (u8::from(extremes.is_some()) * HAS_NUMBERS)
+            | (u8::from(summary.nan_count > 0) * HAS_NAN)
+            | (u8::from(singles) * SINGLES),
     );
     if summary.nan_count > 0 {
         put_varint(out, summary.nan_count);
