@@ -187,7 +187,7 @@ fn version_1_is_whole_and_small() {
     assert!(bytes < 50_000, "{bytes}");
 }
 
-/// The forms of codecs, axes and statistics that the reader in Python meets in the golden store.
+/// The forms of columns, axes, statistics, and of the catalog that the reader in Python meets in the golden store.
 const FORMS: &[&str] = &[
     "codec 0 of floats",
     "codec 0 of integers",
@@ -200,6 +200,8 @@ const FORMS: &[&str] = &[
     "codec 6 of floats",
     "codec 7 of floats",
     "codec 8 of floats",
+    "entry of kind 1",
+    "entry of kind 2",
     "packed differences, in a row",
     "packed differences, in lanes",
     "packed numbers, in a row",
@@ -220,6 +222,12 @@ const FORMS: &[&str] = &[
     "steps alone with flags 1",
     "steps beside a sister with flags 2",
     "steps beside a sister with flags 3",
+    "summary with flags 1",
+    "summary with flags 12",
+    "summary with flags 13",
+    "summary with flags 4",
+    "summary with flags 5",
+    "summary with flags 9",
     "timestamps alone with flags 0",
     "timestamps alone with flags 1",
     "timestamps beside a sister with flags 0",

@@ -11,6 +11,7 @@ import sys
 from urllib.parse import quote
 from zlib import crc32
 
+from catalog import check_catalog
 from columns import forms
 from trackway_reader import read_store
 
@@ -24,6 +25,7 @@ def optional(pair):
 
 def lines(root):
     experiments, runs = read_store(root)
+    check_catalog(root, runs)
     for number, told in experiments.items():
         stage = "deleted" if told["deleted"] else "active"
         head = "experiment %d stage=%s created=%d changed=%d name=%s"

@@ -34,6 +34,23 @@ def check_stats(cursor, facts, chunks):
         need(repr(told) == repr(statistics(chunks)), "statistics: %r, not %r" % (told, statistics(chunks)))
 
 
+def read_summary(cursor, base):
+    """Of a metric in the catalog; step and timestamp of the latest point count from `base`. As summary_of."""
+    count, flags = cursor.varint(), cursor.below(16)
+    need(not flags & 2, "an unknown flag of a summary")
+    forms.add("summary with flags %d" % flags)
+    nan_count = cursor.varint() if flags & 4 else 0
+    value = lambda: widen(cursor.number("I")) if flags & 8 else cursor.number("Q")
+    latest = wrap(base[0] + cursor.zigzag()), wrap(base[1] + cursor.zigzag()), value()
+    return [count, nan_count, flags & 1, flags >> 2 & 1, latest] + [value() for _ in range(2 * (flags & 1))]
+
+
+def summary_of(points):
+    """Count, NaN count, whether there are numbers and NaN, latest point, smallest and largest value."""
+    known = statistics([list(zip(*points))])
+    return [len(points), *known[:3], known[5], *(point[2] for point in known[6:8])]
+
+
 def statistics(chunks):
     """What check_stats reads, from the points."""
     points, sums, squares = [], 0.0, 0.0

@@ -1,8 +1,8 @@
 """A second reader of trackway stores, written from docs/format.md alone. Plain Python, no packages.
 
-`read_store(folder)` gives experiments and runs with everything but the catalog, which is derived, and checks every
-checksum on the way. For stores that nobody writes to at the time: every log is read as a dead one. Numbers that only
-Pcodec could decode are "?". dump.py prints the result.
+`read_store(folder)` gives experiments and runs from everything but the catalog (catalog.py), which is derived, and
+checks every checksum on the way. For stores that nobody writes to at the time: every log is read as a dead one. Numbers
+that only Pcodec could decode are "?". dump.py prints the result.
 """
 import os, sys, time
 from struct import pack, unpack
@@ -16,7 +16,8 @@ try:
 except ImportError:
     from zstd_plain import decompress
 
-MAGIC = {"store": b"TWSTORE\x8a", "experiment": b"TWEXPER\x8a", "log": b"TWLOG\0\0\x8a", "segment": b"TWSEGM\0\x8a"}
+MAGIC = {"store": b"TWSTORE\x8a", "experiment": b"TWEXPER\x8a", "log": b"TWLOG\0\0\x8a", "segment": b"TWSEGM\0\x8a",
+         "catalog": b"TWCATAL\x8a"}
 class File:
     """The bytes of a file whose header was checked."""
     def __init__(self, path, kind, owner=bytes(16)):
