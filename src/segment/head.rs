@@ -15,7 +15,7 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HeadSeries {
     pub(crate) metric: String,
-    /// Numbers of rows in [`Head::rows`].
+    /// Numbers of rows in [`Head::row`].
     pub(crate) rows: Vec<u32>,
     pub(crate) values: Vec<f64>,
     /// Statistics of the first `stats.count` points.
