@@ -2,8 +2,8 @@
 
 use super::{CodecId, Effort, constant, narrow, packed, packed_f32, pco, raw, stride};
 
-/// Pcodec decodes at about a quarter of the speed of the other forms, and builds tables first. What that costs a reader,
-/// in nanoseconds as measured, must be paid for by bytes, or charts would pay for bytes that nobody misses.
+/// Pcodec decodes at about a quarter of the speed of the other forms, and builds tables first. What that costs a
+/// reader, in nanoseconds as measured, must be paid for by bytes, or charts would pay for bytes that nobody misses.
 const PCO_TABLES_NS: usize = 1200;
 const PCO_ROWS_NS: (usize, usize) = (7, 2);
 /// Nanoseconds of decoding for a byte saved. Measured on real curves: halving it makes them 1 % longer, doubling it

@@ -3,8 +3,7 @@
 //! A column is `n` integers (steps, timestamps) or `n` floats (values). `n` is known from elsewhere, so no codec
 //! stores it. The id of the codec is stored beside the bytes; ids are never used again for something else. Every
 //! codec keeps every bit, NaN payloads included, and every decoder is total: any bytes give either exactly `n` values
-//! or a [`CodecError`], and memory stays within a small multiple of `n`
-//! and the tables of pcodec.
+//! or a [`CodecError`], and memory stays within a small multiple of `n` and the tables of pcodec.
 
 mod bits;
 mod choose;
@@ -88,7 +87,7 @@ impl CodecId {
 pub(crate) enum Effort {
     /// For sealing: one pass over the data, no entropy coding.
     Seal,
-    /// For compaction: the smallest of the above and pcodec at its working level.
+    /// For compaction: pcodec at its working level too, where the bytes it saves pay for the time it takes to decode.
     Compact,
     /// For data nobody expects to read soon: pcodec at a higher level.
     Archive,

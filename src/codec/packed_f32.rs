@@ -291,6 +291,12 @@ mod tests {
     }
 
     #[test]
+    fn layout() {
+        let above = |places: u32| f64::from(f32::from_bits(1_f32.to_bits() + places));
+        assert_eq!(encoded(&[1.0, above(1), above(3)]), [2, 0, 0, 0x80, 0xbf, 0b11_0100]);
+    }
+
+    #[test]
     fn places_of_the_extremes_are_the_first_ones() {
         let mut values = [5.0; BLOCK];
         (values[100], values[200], values[7], values[300]) = (1.0, 1.0, 9.0, 9.0);

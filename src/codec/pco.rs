@@ -8,8 +8,8 @@
 //!
 //! The numbers are i64 or f64 (`pco`) or f32 (`pco-f32`). The layout is Pcodec's own (format.md of the pcodec
 //! project); this file only pins what we let in: of the modes those below 4, and of the delta encodings all but
-//! convolutions, which are the ones the automatic choice of the library makes. Chosen at compaction when it saves at
-//! least 3 % against the other forms, which decode several times faster.
+//! convolutions, which are the ones the automatic choice of the library makes. Chosen when what it saves pays for its
+//! decoding (`choose`): the other forms decode several times faster.
 //!
 //! A column with a NaN other than the standard one is written in the classic mode, which treats floats as bits. The
 //! float modes multiply, and what a multiplication does to a NaN is not the same on every processor.

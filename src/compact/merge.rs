@@ -4,10 +4,9 @@
 //! to chunk. Memory is bounded by the output's index, a few chunks, and the steps and timestamps of one group where
 //! they are short enough to be kept.
 
-use crate::codec::{self, Effort};
 use crate::error::Result;
 use crate::format::index::GroupIndex;
-use crate::segment::{ChunkAxis, SegmentReader, SegmentWriter, differences};
+use crate::segment::{ChunkAxis, SegmentReader, SegmentWriter, is_shorter_beside};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -110,7 +109,7 @@ impl Merge<'_> {
             if !more {
                 return Ok(Some((number, other)));
             }
-            if first && !is_shorter(&differences(axis.chunk().1, beside.chunk().1), axis.chunk().1) {
+            if first && !is_shorter_beside(axis.chunk().1, beside.chunk().1) {
                 return Ok(None);
             }
             first = false;
@@ -159,16 +158,6 @@ impl Merge<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether the first column takes fewer bytes than the second.
-fn is_shorter(first: &[i64], second: &[i64]) -> bool {
-    let len = |values: &[i64]| {
-        let mut bytes = Vec::new();
-        codec::encode_ints(values, Effort::Compact, &mut bytes);
-        bytes.len()
-    };
-    len(first) < len(second)
 }
 
 /// The chunks of a group of the output, over its groups in the inputs one after the other.

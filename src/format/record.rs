@@ -12,7 +12,7 @@
 //! | 0x03 | columns | metric varint, n varint, steps axis, timestamps axis, n f64 |
 //! | 0x10 | define metric | number varint, name text |
 //! | 0x11 | define row | number varint, count varint, that many metric numbers varint |
-//! | 0x20.. | about the run | length varint, then that many bytes: see [`Meta`]; unknown kinds are skipped |
+//! | 0x20.. | about the run | length varint, then that many bytes: see [`Meta`]; of unknown kinds only the time is read |
 //!
 //! An axis is a kind byte and: 0 = first i64, difference i64 (both wrapping); 1 = n i64; 2 = smallest i64, n u32.
 
@@ -195,8 +195,10 @@ pub(crate) enum Record<'a> {
         metrics: Vec<u32>,
     },
     Meta(Meta),
-    /// A kind of a newer minor version, skipped.
-    Unknown,
+    /// A kind of a newer minor version, skipped but for its time.
+    Unknown {
+        at_us: u64,
+    },
 }
 
 fn number(reader: &mut Reader<'_>, what: &'static str) -> Decoded<u32> {
@@ -243,7 +245,11 @@ impl<'a> Record<'a> {
             }
             FIRST_META.. => {
                 let body = reader.bytes(limits::MAX_FRAME_BYTES, "record")?;
-                Ok(Meta::decode(kind, body)?.map_or(Self::Unknown, Self::Meta))
+                let mut body = Reader::new(body);
+                let at_us = body.varint("time of change")?;
+                // Bytes after the known fields are fields of a newer minor version.
+                let change = Change::decode(kind, &mut body)?;
+                Ok(change.map_or(Self::Unknown { at_us }, |change| Self::Meta(Meta { at_us, change })))
             }
             _ => Err(reader.error("record", "its kind is unknown")),
         }
@@ -295,14 +301,6 @@ impl Meta {
         out.extend_from_slice(&body);
     }
 
-    fn decode(kind: u8, body: &[u8]) -> Decoded<Option<Self>> {
-        let mut reader = Reader::new(body);
-        let at_us = reader.varint("time of change")?;
-        let Some(change) = Change::decode(kind, &mut reader)? else { return Ok(None) };
-        // Bytes after the known fields are fields of a newer minor version.
-        Ok(Some(Self { at_us, change }))
-    }
-
     /// A sequence of such records, as a segment or the catalog holds it: each time is stored as its difference from
     /// the one before (modulo 2^64, 0 before the first), since most records of a run were written in one moment.
     pub(crate) fn encode_all(records: &[Self]) -> Vec<u8> {
@@ -320,14 +318,14 @@ impl Meta {
         let mut reader = Reader::new(bytes);
         let (mut all, mut before) = (Vec::new(), 0_u64);
         while !reader.is_empty() {
-            match Record::decode(&mut reader, &mut Base::default(), |_| None)? {
-                Record::Meta(Self { at_us, change }) => {
-                    before = before.wrapping_add(at_us);
-                    all.push(Self { at_us: before, change });
-                }
-                Record::Unknown => {}
+            let (more, change) = match Record::decode(&mut reader, &mut Base::default(), |_| None)? {
+                Record::Meta(Self { at_us, change }) => (at_us, Some(change)),
+                // What follows counts from it, too.
+                Record::Unknown { at_us } => (at_us, None),
                 _ => return Err(reader.error("record", "it is not about a run")),
-            }
+            };
+            before = before.wrapping_add(more);
+            all.extend(change.map(|change| Self { at_us: before, change }));
         }
         Ok(all)
     }

@@ -100,7 +100,7 @@ fn read_back(bytes: &[u8]) -> Decoded<Vec<Written>> {
             }
             Record::DefineMetric { number, name } => Written::Metric(number, name.to_owned()),
             Record::Meta(meta) => Written::Meta(meta),
-            Record::DefineRow { .. } | Record::Unknown => Written::Other,
+            Record::DefineRow { .. } | Record::Unknown { .. } => Written::Other,
         });
     }
     Ok(all)
@@ -136,7 +136,19 @@ fn an_unknown_kind_about_the_run_is_skipped_and_others_are_refused() {
     put_define_metric(&mut bytes, 1, "a");
     let mut reader = Reader::new(&bytes);
     let mut base = Base::default();
-    assert_eq!(Record::decode(&mut reader, &mut base, |_| None), Ok(Record::Unknown));
+    assert_eq!(Record::decode(&mut reader, &mut base, |_| None), Ok(Record::Unknown { at_us: 1 }));
     assert_eq!(Record::decode(&mut reader, &mut base, |_| None), Ok(Record::DefineMetric { number: 1, name: "a" }));
     assert!(Record::decode(&mut Reader::new(&[0x09]), &mut base, |_| None).is_err());
+}
+
+#[test]
+fn times_in_a_sequence_count_from_the_record_before_known_or_not() {
+    let tag = |at_us, value: &str| Meta { at_us, change: Change::Tag { key: "k".to_owned(), value: value.to_owned() } };
+    let records = [tag(1000, "a"), tag(1007, "b"), tag(3, "c")];
+    let mut bytes = Meta::encode_all(&records);
+    assert_eq!(Meta::decode_all(&bytes).unwrap(), records);
+    // A kind of a newer version between the first two takes 5 of the 7 microseconds.
+    assert_eq!(bytes[..10], [0x24, 6, 0xe8, 7, 1, b'k', 1, b'a', 0x24, 5]);
+    bytes.splice(8..11, [0x7f, 3, 5, 1, 2, 0x24, 5, 2]);
+    assert_eq!(Meta::decode_all(&bytes).unwrap(), records);
 }

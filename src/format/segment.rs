@@ -194,7 +194,7 @@ impl Footer {
         let mut series = Vec::with_capacity(count);
         for _ in 0..count {
             let metric = reader.text(limits::MAX_KEY_CHARS * 4, "metric name")?.to_owned();
-            let group = reader.count(usize::MAX, 0, "group number")? as u32;
+            let group = reader.count(groups.len(), 0, "group number")? as u32;
             let position = reader.count(limits::MAX_METRICS_PER_RUN, 0, "series number")? as u32;
             let Some(known) = groups.get(group as usize) else {
                 return Err(reader.error("series", "its group is missing"));

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HeadSeries {
     pub(crate) metric: String,
-    /// Numbers of rows in [`Head::rows`].
+    /// Numbers of rows in [`Head::row`].
     pub(crate) rows: Vec<u32>,
     pub(crate) values: Vec<f64>,
     /// Statistics of the first `stats.count` points.
@@ -93,7 +93,7 @@ impl Head {
                 self.row_sets.insert(number, places);
             }
             Record::Meta(meta) => self.meta.push(meta),
-            Record::Unknown => {}
+            Record::Unknown { .. } => {}
         }
         Ok(())
     }

@@ -10,4 +10,4 @@ pub(crate) use count::ChunkAxis;
 pub(crate) use head::Head;
 pub(crate) use reader::{PartValues, SegmentReader};
 pub(crate) use seal::seal;
-pub(crate) use writer::{SegmentWriter, Written, differences};
+pub(crate) use writer::{SegmentWriter, Written, is_shorter_beside};

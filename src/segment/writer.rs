@@ -208,8 +208,18 @@ impl SegmentWriter {
     }
 }
 
+/// Whether a chunk takes fewer bytes as differences to the numbers beside it.
+pub(crate) fn is_shorter_beside(values: &[i64], beside: &[i64]) -> bool {
+    let len = |values: &[i64]| {
+        let mut bytes = Vec::new();
+        codec::encode_ints(values, Effort::Compact, &mut bytes);
+        bytes.len()
+    };
+    len(&differences(values, beside)) < len(values)
+}
+
 /// How far `values` lie above the numbers beside them.
-pub(crate) fn differences(values: &[i64], beside: &[i64]) -> Vec<i64> {
+fn differences(values: &[i64], beside: &[i64]) -> Vec<i64> {
     values.iter().zip(beside).map(|(value, beside)| value.wrapping_sub(*beside)).collect()
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints everything in a store as text: `dump.py STORE`.
+"""Prints everything in a store as text: `dump.py STORE`, or which forms of numbers it has: `dump.py --forms STORE`.
 
 Lines, in this order: each experiment by id, followed by its tags by key; then each run by experiment and id, followed
 by its params and tags by key, its metrics by name with their points as written (step, timestamp, bits of the value in
@@ -11,6 +11,8 @@ import sys
 from urllib.parse import quote
 from zlib import crc32
 
+from catalog import check_catalog
+from columns import forms
 from trackway_reader import read_store
 
 STATUS = ["", "RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
@@ -23,6 +25,7 @@ def optional(pair):
 
 def lines(root):
     experiments, runs = read_store(root)
+    check_catalog(root, runs)
     for number, told in experiments.items():
         stage = "deleted" if told["deleted"] else "active"
         head = "experiment %d stage=%s created=%d changed=%d name=%s"
@@ -57,7 +60,8 @@ def artifacts(folder):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    options, stores = sys.argv[1:-1], sys.argv[-1:]
+    if len(sys.argv) < 2 or options not in ([], ["--forms"]):
         sys.exit(__doc__)
-    for line in lines(sys.argv[1]):
-        print(line)
+    found = list(lines(stores[0]))
+    print("\n".join(sorted(forms) if options else found))

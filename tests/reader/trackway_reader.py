@@ -1,56 +1,23 @@
 """A second reader of trackway stores, written from docs/format.md alone. Plain Python, no packages.
 
-`read_store(folder)` gives experiments and runs with everything but the catalog, which is derived, and checks every
-checksum on the way. For stores that nobody writes to at the time: every log is read as a dead one. Numbers that only
-Pcodec could decode are "?". dump.py prints the result.
+`read_store(folder)` gives experiments and runs from everything but the catalog (catalog.py), which is derived, and
+checks every checksum on the way. For stores that nobody writes to at the time: every log is read as a dead one. Numbers
+that only Pcodec could decode are "?". dump.py prints the result.
 """
 import os, sys, time
-from struct import calcsize, pack, unpack
+from struct import pack, unpack
 from zlib import crc32
+
+from columns import Cursor, decode, forms, need, stride, wrap
+from facts import check_stats, facts_of, read_facts
 
 try:
     from compression.zstd import decompress  # Python 3.14
 except ImportError:
     from zstd_plain import decompress
 
-MAGIC = {"store": b"TWSTORE\x8a", "experiment": b"TWEXPER\x8a", "log": b"TWLOG\0\0\x8a", "segment": b"TWSEGM\0\x8a"}
-def need(condition, problem):
-    if not condition:
-        raise ValueError(problem)
-def wrap(value):
-    return (value + 2**63) % 2**64 - 2**63  # The signed 64-bit number.
-def stride(first, difference, n):
-    return [wrap(first + k * difference) for k in range(n)]
-class Cursor:
-    def __init__(self, data):
-        self.data, self.at = bytes(data), 0
-    def more(self):
-        return self.at < len(self.data)
-    def bytes(self, count):
-        need(self.at + count <= len(self.data), "the bytes end too early")
-        self.at += count
-        return self.data[self.at - count:self.at]
-    def numbers(self, form, count):
-        return list(unpack("<%d%s" % (count, form), self.bytes(count * calcsize("<" + form))))
-    def number(self, form):
-        return self.numbers(form, 1)[0]
-    def varint(self):
-        value, shift, byte = 0, 0, 128
-        while byte > 127:
-            byte = self.number("B")
-            value |= (byte & 127) << shift
-            shift += 7
-        need(value < 2**64 and shift <= 70 and (byte or shift == 7), "a bad varint")
-        return value
-    def zigzag(self):
-        value = self.varint()
-        return value >> 1 ^ -(value & 1)
-    def text(self):
-        return self.bytes(self.varint()).decode()
-    def below(self, limit):
-        value = self.number("B")
-        need(value < limit, "an unknown flag or kind")
-        return value
+MAGIC = {"store": b"TWSTORE\x8a", "experiment": b"TWEXPER\x8a", "log": b"TWLOG\0\0\x8a", "segment": b"TWSEGM\0\x8a",
+         "catalog": b"TWCATAL\x8a"}
 class File:
     """The bytes of a file whose header was checked."""
     def __init__(self, path, kind, owner=bytes(16)):
@@ -81,9 +48,9 @@ class Source:
         self.points, self.changes, self.logs, self.effort = {}, [], [], 0
     def add(self, metric, steps, times, bits):
         self.points.setdefault(metric, []).extend(zip(steps, times, bits))
-    def change(self, kind, cursor):
+    def change(self, kind, cursor, before=0):
         """Takes a record about the run, as (time, what, key, value); one of a newer version is skipped."""
-        at, what, key, value = cursor.varint(), None, "", None
+        at, what, key, value = (before + cursor.varint()) % 2**64, None, "", None
         if kind == 0x20:
             what, _skipped = "created", (cursor.varint(), cursor.text())
             value = cursor.zigzag(), cursor.text(), (cursor.below(2), cursor.bytes(16).hex())
@@ -97,6 +64,12 @@ class Source:
         elif kind == 0x26:
             what, value = "lifecycle", (cursor.below(2), cursor.zigzag())
         self.changes += [(at, what, key, value)] if what else []
+        return at
+    def change_all(self, data):
+        """Takes the records of a segment, whose times are differences."""
+        cursor, at = Cursor(data), 0
+        while cursor.more():
+            at = self.change(cursor.number("B"), Cursor(cursor.bytes(cursor.varint())), at)
 def frames(file, end, crc):
     """The payloads of a dead log. The published word is (end, crc)."""
     data, at, last = file.data, 4096, None
@@ -150,94 +123,82 @@ def read_log(path, owner):
     source.end = file.end
     return source
 
-def widen(single):
-    if single & 0x7F800000 == 0x7F800000 and single & 0x7FFFFF:
-        return (single >> 31) << 63 | 0x7FF << 52 | (single & 0x7FFFFF) << 29
-    return unpack("<Q", pack("<d", unpack("<f", pack("<I", single))[0]))[0]
-
-def decode(codec, cursor, n, form):
-    """The numbers of a column; `form` is `q` for integers, `Q` for the bits of floats. Those of Pcodec are `?`."""
-    floats, out = form == "Q", None
-    if codec in (0, 1):
-        out = cursor.numbers(form, n) if codec == 0 else cursor.numbers(form, 1) * n
-    elif codec == 2 and not floats:
-        out = stride(cursor.zigzag(), cursor.zigzag(), n)
-    elif codec == 3 and not floats:
-        out, least, width = [cursor.zigzag()], cursor.zigzag(), cursor.below(65)
-        packed = int.from_bytes(cursor.bytes(((n - 1) * width + 7) // 8), "little")
-        for k in range(n - 1):
-            out.append(wrap(out[-1] + least + (packed >> k * width & (1 << width) - 1)))
-        need(packed >> (n - 1) * width == 0, "bits after the differences")
-    elif codec == 4 and floats:
-        out = [widen(single) for single in cursor.numbers("I", n)]
-    elif codec == 5 and floats:
-        ints = decode(cursor.number("B"), cursor, n, "q")
-        out = [v if v == "?" else unpack("<Q", pack("<d", float(v)))[0] for v in ints]
-    elif codec == 6 or codec == 7 and floats:
-        need(cursor.bytes(len(cursor.data) - cursor.at)[0] == 4, "an unknown version of Pcodec")
-        out = ["?"] * n
-    need(out is not None and not cursor.more(), "an unknown codec, or bytes after a column")
-    return out
-
-def read_stats(cursor):
-    """Count, first and last point, and the ranges of steps and timestamps."""
-    count = cursor.varint()
-    flags, _nan_count = cursor.below(4), cursor.varint()
-    points = [(cursor.zigzag(), cursor.zigzag(), cursor.number("Q"))]
-    for _ in range(1 + (not flags & 2) + 2 * (flags & 1)):
-        points.append((wrap(points[0][0] + cursor.zigzag()), wrap(points[0][1] + cursor.zigzag()), cursor.number("Q")))
-    ranges = [(wrap(first - cursor.varint()), wrap(first + cursor.varint())) for first in points[0][:2]]
-    cursor.bytes(16 * (flags & 1))
-    return count, points[0], points[1], ranges
-
 def read_segment(path, owner):
     file, source = File(path, "segment", owner), Source()
     footer_at, footer_length, _zero, crc = unpack("<QIII", file.data[-24:-4])
     need(file.data[-4:] == b"TWSE" and crc == file.crc(0, file.data[-24:-8]), "checksum of the trailer")
     need(footer_at + footer_length == len(file.data) - 24, "place of the footer")
-    footer, groups, at = file.section(footer_at, footer_length), [], 64
+    footer, groups, facts, at = file.section(footer_at, footer_length), [], [], 64
     source.effort = footer.number("B")
     source.logs = [(footer.varint(), footer.number("Q")) for _ in range(footer.varint())]
     need(source.logs and source.logs[0] == min(source.logs) and len(set(source.logs)) == len(source.logs), "log ids")
-    changes = Cursor(footer.bytes(footer.varint()))
-    while changes.more():
-        source.change(changes.number("B"), Cursor(changes.bytes(changes.varint())))
+    source.change_all(footer.bytes(footer.varint()))
     for _ in range(footer.varint()):
         columns, index, rows = footer.varint(), footer.varint(), sum(footer.varint() for _ in source.logs)
-        groups.append(read_group(file, at, file.section(at + columns, index), rows))
+        groups.append(read_group(file, at, file.section(at + columns, index), groups))
+        facts.append(read_facts(footer))
+        for which, told in enumerate(facts[-1]):
+            numbers = [number for chunk in groups[-1].axes for number in chunk[which]]
+            need(len(numbers) == rows > 0, "rows of a group")
+            need("?" in numbers or told == facts_of(numbers), "facts of a group")
         at += columns + index
     need(at == footer_at, "the groups do not end at the footer")
     for _ in range(footer.varint()):
-        metric, (steps, times, series) = footer.text(), groups[footer.varint()]
-        source.add(metric, steps, times, series[footer.varint()])
-        found, (count, *ends, ranges) = source.points[metric], read_stats(footer)
-        for point, told in zip((found[0], found[-1]), ends):
-            need(count == len(found) and all(a in ("?", b) for a, b in zip(point, told)), "statistics of " + metric)
-        for numbers, told in ((steps, ranges[0]), (times, ranges[1])):
-            need("?" in numbers or (min(numbers), max(numbers)) == told, "ranges of " + metric)
+        metric, number = footer.text(), footer.varint()
+        chunks = groups[number].points(footer.varint())
+        check_stats(footer, facts[number], chunks)
+        need(not source.points or metric.encode() > max(source.points).encode(), "the metrics are not sorted")
+        for steps, times, bits in chunks:
+            source.add(metric, steps, times, bits)
     need(not footer.more(), "bytes after the footer")
     return source
 
-def read_group(file, at, index, rows):
+class Group:
+    """Steps and timestamps of each chunk, and of each series the values of each chunk."""
+    def __init__(self):
+        self.axes, self.series = [], []
+    def points(self, position):
+        return [(*axis, values) for axis, values in zip(self.axes, self.series[position])]
+
+def read_group(file, at, index, groups):
     def column(n, form):
         nonlocal at
         codec, length, crc = index.number("B"), index.varint(), index.number("I")
         data, at = file.data[at:at + length], at + length
         need(crc == file.crc(at - length, data), "checksum of the column at %d" % (at - length))
         return decode(codec, Cursor(data), n, form)
-    chunk_count, series_count, chunks, axes = index.varint(), index.varint(), [], ([], [])
-    for _ in range(chunk_count):
-        chunks.append(index.varint())
-        for axis in axes:
-            axis += column(chunks[-1], "q")
-            index.zigzag(), index.varint(), index.below(2)
-    series = [[] for _ in range(series_count)]
-    for values in series:
-        for n in chunks:
-            values += column(n, "Q")
-            need(chunk_count == 1 or read_stats(index)[0] == n, "statistics of a chunk")
-    need(sum(chunks) == rows and not index.more(), "rows of a group")
-    return axes[0], axes[1], series
+    group, facts, chunk_count, series_count, back = Group(), [], index.varint(), index.varint(), index.varint()
+    need(chunk_count and series_count and back <= len(groups), "counts of a group")
+    beside = groups[-back].axes if back else [None] * chunk_count
+    need(len(beside) == chunk_count, "a sister with other chunks")
+    for sister in beside:
+        rows, axis = index.varint(), []
+        facts.append([])
+        need(rows > 0 and (not sister or len(sister[0]) == rows), "rows of a chunk")
+        for which in range(2):
+            flags = index.below(4)
+            need(sister or not flags & 2, "a group without a sister lacks a column")
+            beside_what = "beside a sister" if sister else "alone"
+            forms.add("%s %s with flags %d" % (("timestamps" if which else "steps"), beside_what, flags))
+            numbers = column(rows, "q") if not flags & 2 else [0] * rows
+            if sister:
+                numbers = ["?" if "?" in pair else wrap(sum(pair)) for pair in zip(sister[which], numbers)]
+            least, span = index.zigzag(), index.varint()
+            ends = (0, span) if flags & 1 else (index.varint(), index.varint())
+            facts[-1].append(tuple(wrap(least + more) for more in (*ends, 0, span)))
+            if "?" not in numbers:
+                told = facts[-1][which], flags & 1
+                need(told == (facts_of(numbers), numbers == sorted(numbers)), "what is told of steps or timestamps")
+            axis.append(numbers)
+        group.axes.append(axis)
+    for _ in range(series_count):
+        group.series.append([])
+        for told, axis in zip(facts, group.axes):
+            group.series[-1].append(column(len(axis[0]), "Q"))
+            if chunk_count > 1:
+                check_stats(index, told, [(*axis, group.series[-1][-1])])
+    need(not index.more(), "bytes after an index")
+    return group
 
 def read_run(folder, run):
     """What the files of a run add up to; None for a folder that is no run."""

@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 
 const STORE: &str = "/s";
 /// The metrics of the samples.
-const METRICS: [&str; 3] = ["loss", "acc", "wide"];
+const METRICS: [&str; 4] = ["loss", "acc", "late", "wide"];
 
 type Series = BTreeMap<String, Vec<Bits>>;
 
@@ -38,6 +38,8 @@ fn log_some(store: &Store, id: RunId, from: i64, to: i64) -> crate::Result<()> {
     for step in from..to {
         let value = 1.0 / (step + 1) as f64;
         run.log_metrics_at(step, 1_700_000_000_000 + step * 10, &[("loss", value), ("acc", f64::from(value as f32))])?;
+        // Logged a moment after the others: compaction makes them its sister.
+        run.log_metric_at("late", step, 1_700_000_000_000 + step * 10 + step % 2, value)?;
         if step % 3 == 0 {
             run.log_metric_at("wide", step * step, step, if step % 2 == 0 { f64::NAN } else { value })?;
         }
