@@ -9,7 +9,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::next_entry;
 use crate::format::header::{FileType, HEADER_LEN, Header, decode_body};
 use crate::format::wire::Reader;
-use crate::log::{LogEnd, LogReader, header_error};
+use crate::log::{LogEnd, LogReader, Opened, header_error};
 use crate::segment::{Head, SegmentReader};
 use crate::types::RunId;
 use std::path::{Path, PathBuf};
@@ -168,10 +168,10 @@ fn check_run_file(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyR
 }
 
 fn check_log(shared: &Shared, path: &Path, run: RunId) -> Result<()> {
-    let Some(mut reader) = LogReader::open(&shared.env, path)? else {
-        // Never synced, and all of it lost with the power; anything else behind a missing first page is damage.
-        let lost = read(shared, path)?.iter().all(|byte| *byte == 0);
-        return if lost { Ok(()) } else { Err(Error::corrupt(path, 0, "its first page is missing")) };
+    let mut reader = match LogReader::open(&shared.env, path)? {
+        Opened::Log(reader) => reader,
+        Opened::Prepared | Opened::Blank => return Ok(()),
+        Opened::Lost => return Err(Error::corrupt(path, 0, "its first page is missing")),
     };
     if reader.header().run_id != run {
         return Err(Error::corrupt(path, 0, "it is the log of another run"));
