@@ -19,7 +19,7 @@ use trackway::{ExperimentId, NewRun, RunWriter, Store, StoreOptions};
 
 const TIME: i64 = 1_700_000_000_000;
 /// Calls of which the time is taken together.
-const BATCH: usize = 1000;
+const BATCH: usize = 20_000;
 const ROW: usize = 100;
 
 fn main() {
@@ -27,7 +27,7 @@ fn main() {
     // `cargo bench -- --test` wants to know that it runs.
     let test = std::env::args().any(|word| word == "--test");
     let wants = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
-    let batches = if test { 20 } else { 5000 };
+    let batches = if test { 2 } else { 300 };
     if wants("medians") {
         medians(batches);
     }
@@ -101,7 +101,7 @@ fn medians(batches: usize) {
         let path = _dir.path().join("floor");
         let mut mapping = floor::Mapping::new(&path, 4096 + BATCH * 24);
         times[3].push(batch(BATCH, || mapping.push(black_box(&[1.0, 1.7e12, 0.5]))));
-        if number % 10 == 0 {
+        if number % 2 == 0 {
             times[4].push(batch(BATCH / 10, || {
                 let (_, step) = next();
                 row.log_at(step, TIME + step, black_box(&values)).unwrap();

@@ -52,7 +52,7 @@ fn step<const N: usize>(state: u32, word: u64) -> u32 {
 }
 
 /// The same for a number of bytes known when it runs, at most 8.
-#[inline]
+#[inline(always)]
 fn step_some(state: u32, word: u64, len: usize) -> u32 {
     match len {
         0 => state,
@@ -83,7 +83,7 @@ pub(super) fn crc(seed: u32, bytes: &[u8]) -> u32 {
 }
 
 /// The checksum of the eight bytes of `low`, then the lowest `len` bytes (at most 8) of `high`, whose others are zero.
-#[inline]
+#[inline(always)]
 pub(super) fn crc_pair(seed: u32, low: u64, high: u64, len: usize) -> u32 {
     !step_some(step::<8>(!seed, low), high, len)
 }

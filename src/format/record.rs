@@ -60,7 +60,7 @@ impl Base {
 }
 
 /// Appends a point.
-#[inline]
+#[inline(always)]
 pub(crate) fn put_point(sink: &mut Sink<'_>, base: &mut Base, metric: u32, point: Point) {
     let (step, timestamp) = base.advance(point.step, point.timestamp);
     match Head::new(POINT, metric, step, timestamp) {

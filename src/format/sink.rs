@@ -42,7 +42,7 @@ impl<'a> Sink<'a> {
     }
 
     /// Appends the short head of a record and the eight bytes after it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put_head_and_word(&mut self, head: Head, word: u64) {
         let shift = 8 * head.len;
         let low = head.word | word.unbounded_shl(shift);
@@ -101,13 +101,13 @@ pub(crate) struct Head {
 
 impl Head {
     /// Kind, number, and two signed numbers; `None` when they take more than eight bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(kind: u8, number: u32, first: i64, second: i64) -> Option<Self> {
         let head = Self { word: u64::from(kind), len: 1 };
         head.varint(u64::from(number))?.varint(zigzag(first))?.varint(zigzag(second))
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(self, value: u64) -> Option<Self> {
         if value >= 1 << 28 {
             return None;

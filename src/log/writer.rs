@@ -146,7 +146,7 @@ impl LogWriter {
     ///
     /// # Errors
     /// [`Error::DiskFull`] and others; nothing has changed then, and the call can be repeated.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(&mut self, bytes: usize) -> Result<()> {
         // What a call that failed has left behind its published end.
         (self.at, self.running) = self.published;
@@ -299,7 +299,7 @@ impl LogWriter {
     }
 
     /// Writes what `encode` puts into the memory behind the published end. [`Self::begin`] has found the place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write_with(&mut self, encode: impl FnOnce(&mut Sink<'_>)) -> Result<()> {
         let from = self.at + if self.at_frame_start() { FRAME_HEADER as u64 } else { 0 };
         let room = self.extent.bytes_mut().get_mut((from - self.extent_start) as usize..);
@@ -314,7 +314,7 @@ impl LogWriter {
     ///
     /// # Errors
     /// Only without a mapping: the write failed. The writer is poisoned, since a part may be in the file.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn publish(&mut self) -> Result<()> {
         self.write_back()?;
         let word = Published { end: self.at as u32, crc: self.running }.to_word();
@@ -324,7 +324,7 @@ impl LogWriter {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_back(&mut self) -> Result<()> {
         if self.at > self.written_back {
             let (start, end) = (self.written_back - self.extent_start, self.at - self.extent_start);
@@ -335,15 +335,18 @@ impl LogWriter {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn or_poison(&mut self, result: std::io::Result<()>) -> Result<()> {
         match result {
             Ok(()) => Ok(()),
-            Err(error) => {
-                self.poison(error.to_string());
-                Err(error).at(&self.path, "write")
-            }
+            Err(error) => self.poisoned_by(error),
         }
+    }
+
+    #[cold]
+    fn poisoned_by(&mut self, error: std::io::Error) -> Result<()> {
+        self.poison(error.to_string());
+        Err(error).at(&self.path, "write")
     }
 
     fn store_frame_word(&mut self, at: u64, word: u64) -> Result<()> {

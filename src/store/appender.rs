@@ -291,7 +291,7 @@ impl Appender {
 
     /// Before anything of a call is written: a call that does not fit what is prepared of this log, while the next one
     /// is ready, is the first of that one. So no call waits for what was prepared elsewhere.
-    #[inline]
+    #[inline(always)]
     fn make_way(&mut self, bytes: usize) -> Result<()> {
         match &self.log {
             Some(log) if log.fits(bytes) => Ok(()),
@@ -308,12 +308,12 @@ impl Appender {
     }
 
     /// Begins a call whose records take at most `bytes`.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, bytes: usize) -> Result<()> {
         self.log()?.begin(bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn record(&mut self, encode: impl FnOnce(&mut Sink<'_>, &mut Base)) -> Result<()> {
         let Some(log) = self.log.as_mut() else { return Err(ended(self.run_id)) };
         if log.at_frame_start() {
@@ -323,7 +323,7 @@ impl Appender {
         log.write_with(|sink| encode(sink, base))
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self) -> Result<()> {
         let attention_at = self.attention_at;
         let log = self.log()?;

@@ -111,7 +111,9 @@ fn settle_ended(shared: &Arc<Shared>) -> (Vec<(ExperimentId, RunId)>, Result<()>
     // In this order: a run that is to settle has handed over its logs before.
     let mut ended = shared.take_to_settle();
     let mut touched = Vec::new();
-    for (run, log) in std::mem::take(&mut *lock(&shared.retired)) {
+    // Taken before the loop, whose head would keep the lock: log calls hand over full logs while these are sealed.
+    let retired = std::mem::take(&mut *lock(&shared.retired));
+    for (run, log) in retired {
         match shared.seal_own(run, &log) {
             Ok(()) => touched.push(run),
             // Without a holder this log is found when its run is settled.
