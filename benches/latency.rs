@@ -140,7 +140,8 @@ fn tail(calls: u64) {
     let writer = run(&store);
     let metrics: Vec<_> = (0..20).map(|i| writer.metric(&format!("metric/{i}")).unwrap()).collect();
     let mut counts = vec![0u64; 64 * 16];
-    let mut worst: Vec<(Duration, u64, Idle)> = Vec::new();
+    let mut slow: Vec<Slow> = Vec::new();
+    let mut last = Idle::read();
     let begin = Instant::now();
     let mut before = begin;
     for number in 0..calls {
@@ -152,7 +153,10 @@ fn tail(calls: u64) {
         counts[place(ns)] += 1;
         before = now;
         if ns > 1_000_000 {
-            worst.push((took, number, Idle::read()));
+            let idle = Idle::read();
+            let waited_ms = idle.waited_ms - last.waited_ms;
+            slow.push(Slow { took, number, waited_ms, slept: idle.slept - last.slept });
+            last = idle;
             before = Instant::now();
         }
     }
@@ -170,12 +174,28 @@ fn tail(calls: u64) {
     for q in [0.5, 0.99, 0.999, 0.9999, 0.99999, 1.0] {
         println!("  p{:<8} {:>10.2} us", q * 100.0, quantile(q));
     }
-    worst.sort_by_key(|(took, ..)| std::cmp::Reverse(*took));
-    println!("  {} calls above 1 ms; waits of this thread for a core, and faults on it, up to then:", worst.len());
-    for (took, number, idle) in worst.iter().take(20) {
-        println!("    {took:>10.2?} call {number}: {idle:?}");
+    slow.sort_by_key(|slow| std::cmp::Reverse(slow.took));
+    println!(
+        "  {} calls above 1 ms, {} above 5 ms",
+        slow.len(),
+        slow.iter().filter(|s| s.took.as_millis() >= 5).count()
+    );
+    // A thread that never slept was either running or wanted a core and had none: the scheduler's doing.
+    for (name, slept) in [("thread never slept since the one before", false), ("thread slept (a lock, the disk)", true)]
+    {
+        println!("  worst of those where the {name}:");
+        for slow in slow.iter().filter(|slow| (slow.slept > 0) == slept).take(8) {
+            println!("    {:>10.2?} call {}, waited for a core {:.1} ms", slow.took, slow.number, slow.waited_ms);
+        }
     }
-    println!("  at the end: {:?}", Idle::read());
+}
+
+/// A slow call, and what became of the thread between the slow call before and this one.
+struct Slow {
+    took: Duration,
+    number: u64,
+    waited_ms: f64,
+    slept: u64,
 }
 
 fn place(ns: u64) -> usize {
@@ -189,13 +209,9 @@ fn upper(place: usize) -> u64 {
     if power >= 4 { (16 + part + 1) << (power - 4) } else { 2 << power }
 }
 
-/// What the system says of this thread, where it does: time that it wanted a core and had none, and how often it was
-/// taken off one.
-#[derive(Debug, Default)]
-#[allow(dead_code, reason = "printed")]
+/// What the system says of this thread, where it does: how long it wanted a core and had none, how often it slept.
 struct Idle {
     waited_ms: f64,
-    preempted: u64,
     slept: u64,
 }
 
@@ -204,11 +220,10 @@ impl Idle {
         let number = |text: &str, word: usize| text.split_whitespace().nth(word).and_then(|w| w.parse::<u64>().ok());
         let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
         let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
-        let line = |name: &str| status.lines().find(|line| line.starts_with(name)).and_then(|line| number(line, 1));
+        let slept = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
         Self {
             waited_ms: number(&schedstat, 1).unwrap_or(0) as f64 / 1e6,
-            preempted: line("nonvoluntary_ctxt_switches").unwrap_or(0),
-            slept: line("voluntary_ctxt_switches").unwrap_or(0),
+            slept: slept.and_then(|line| number(line, 1)).unwrap_or(0),
         }
     }
 }
