@@ -47,7 +47,7 @@ pub(super) fn map_file(file: &File) -> io::Result<Region> {
 /// A writable shared window of a file, held by its only writer.
 ///
 /// Invariant: while it lives, the file is at least as long as the end of the window.
-pub(super) struct MappedExtent {
+pub(crate) struct MappedExtent {
     map: MmapMut,
 }
 
@@ -84,15 +84,18 @@ impl MappedExtent {
 }
 
 impl Extent for MappedExtent {
+    #[inline]
     fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.map
     }
 
+    #[inline]
     fn write_back(&mut self, start: usize, end: usize) -> io::Result<()> {
         // Stores into a shared map are in the file's pages already; only the range is judged, as everywhere.
         if start > end || end > self.map.len() { Err(invalid("range outside of the extent")) } else { Ok(()) }
     }
 
+    #[inline]
     fn store_word(&mut self, at: usize, value: u64) -> io::Result<()> {
         if !at.is_multiple_of(8) {
             return Err(invalid("word not aligned"));
@@ -113,7 +116,14 @@ impl Extent for MappedExtent {
         Ok(())
     }
 
-    fn prefault(&mut self) {
+    fn prefault(&mut self, large_pages: bool) {
+        #[cfg(target_os = "linux")]
+        if large_pages {
+            // A wish: a kernel without it refuses, and the pages are then the usual ones.
+            let _ = self.map.advise(memmap2::Advice::HugePage);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = large_pages;
         #[cfg(target_os = "linux")]
         match self.map.advise(memmap2::Advice::PopulateWrite) {
             // EINVAL: a kernel before 5.14. Any other failure (no memory, an I/O error) would meet a touching store
@@ -189,7 +199,8 @@ mod tests {
         let file = file_of(3 * 4096);
         file.write_all_at(b"abc", 4096).unwrap();
         let mut extent = MappedExtent::new(&file, 0, 3 * 4096).unwrap();
-        extent.prefault();
+        extent.prefault(false);
+        extent.prefault(true);
         extent.touch_pages();
         assert_eq!(&extent.bytes_mut()[4096..4099], b"abc");
         assert_eq!(extent.bytes_mut()[0], 0);

@@ -102,7 +102,7 @@ pub(crate) trait File: Debug + Send + Sync {
     fn map(&self) -> io::Result<Region>;
     /// An area `offset..offset + len` of the file to append to. The area must have been allocated; `offset` and `len`
     /// are multiples of 4096. `mapped` says whether to map it or to go through `write_at`.
-    fn extent(&self, offset: u64, len: usize, mapped: bool) -> io::Result<Box<dyn Extent>>;
+    fn extent(&self, offset: u64, len: usize, mapped: bool) -> io::Result<Window>;
 }
 
 /// A piece of a log that its one writer fills: memory to store into, and the moment at which it counts.
@@ -118,8 +118,51 @@ pub(crate) trait Extent: Debug + Send {
     /// of, after all earlier stores (release order). Without mapping, what was not written back is not in
     /// the file before it: call [`Extent::write_back`] first.
     fn store_word(&mut self, at: usize, value: u64) -> io::Result<()>;
-    /// Touches the pages of the extent ahead of need, so that the appender does not fault.
-    fn prefault(&mut self);
+    /// Touches the pages of the extent ahead of need, so that the appender does not fault. `large_pages`: in units as
+    /// large as the system has, which makes this, and the faults after each sync, many times cheaper, and every sync
+    /// write a whole unit where one byte of it was stored: for writers that fill many units between two syncs.
+    fn prefault(&mut self, large_pages: bool);
+}
+
+/// An extent that somebody holds. The mapped one of the real machine is called without indirection: every log call
+/// goes through it, and is not much longer than such a call.
+#[derive(Debug)]
+pub(crate) enum Window {
+    Mapped(map::MappedExtent),
+    Other(Box<dyn Extent>),
+}
+
+impl Window {
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Mapped(extent) => extent.bytes_mut(),
+            Self::Other(extent) => extent.bytes_mut(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn write_back(&mut self, start: usize, end: usize) -> io::Result<()> {
+        match self {
+            Self::Mapped(extent) => extent.write_back(start, end),
+            Self::Other(extent) => extent.write_back(start, end),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn store_word(&mut self, at: usize, value: u64) -> io::Result<()> {
+        match self {
+            Self::Mapped(extent) => extent.store_word(at, value),
+            Self::Other(extent) => extent.store_word(at, value),
+        }
+    }
+
+    pub(crate) fn prefault(&mut self, large_pages: bool) {
+        match self {
+            Self::Mapped(extent) => extent.prefault(large_pages),
+            Self::Other(extent) => extent.prefault(large_pages),
+        }
+    }
 }
 
 /// Time.

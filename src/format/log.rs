@@ -11,7 +11,8 @@
 //! 120  zeros
 //! 124  crc u32 over 64..124, seeded with file id and 64
 //! 128  published word              u64, see frame.rs; stored anew by every log call
-//! 136  zeros up to 4096
+//! 136  zeros
+//! 4088 `TWBLANK` and a zero: stored when the file is made, so that a log that was never begun is not taken for a damaged one
 //! 4096 frames
 //! ```
 
@@ -23,6 +24,9 @@ use crate::types::{FileId, LogId, RunId};
 pub(crate) const PUBLISHED_AT: u64 = 128;
 /// Where the frames begin: a page of their own, so that the word and the points are different pages.
 pub(crate) const FRAMES_AT: u64 = 4096;
+/// What a log says before it says anything, and where.
+pub(crate) const BLANK_MARK: &[u8; 8] = b"TWBLANK\0";
+pub(crate) const BLANK_MARK_AT: u64 = 4088;
 /// The checksum of the part after the common header.
 const CRC_AT: usize = 124;
 

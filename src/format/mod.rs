@@ -5,6 +5,7 @@
 //! checked; checksums are checked where the comment says so, always before content is used.
 
 pub(crate) mod catalog;
+mod crc;
 pub(crate) mod experiment;
 pub(crate) mod frame;
 pub(crate) mod header;
@@ -12,6 +13,7 @@ pub(crate) mod index;
 pub(crate) mod log;
 pub(crate) mod record;
 pub(crate) mod segment;
+pub(crate) mod sink;
 pub(crate) mod stats;
 pub(crate) mod wire;
 

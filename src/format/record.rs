@@ -16,6 +16,7 @@
 //!
 //! An axis is a kind byte and: 0 = first i64, difference i64 (both wrapping); 1 = n i64; 2 = smallest i64, n u32.
 
+use super::sink::{Head, Sink};
 use super::wire::{Decoded, Reader, put_text, put_varint, put_zigzag};
 use crate::limits;
 use crate::types::{ExperimentId, Point, RunId, RunStatus, StatusCause};
@@ -43,10 +44,12 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    fn put(&mut self, out: &mut Vec<u8>, step: i64, timestamp: i64) {
-        put_zigzag(out, step.wrapping_sub(self.step));
-        put_zigzag(out, timestamp.wrapping_sub(self.timestamp));
+    /// Differences from the record before, which this one takes the place of.
+    #[inline]
+    fn advance(&mut self, step: i64, timestamp: i64) -> (i64, i64) {
+        let differences = (step.wrapping_sub(self.step), timestamp.wrapping_sub(self.timestamp));
         *self = Self { step, timestamp };
+        differences
     }
 
     fn take(&mut self, reader: &mut Reader<'_>) -> Decoded<(i64, i64)> {
@@ -57,49 +60,129 @@ impl Base {
 }
 
 /// Appends a point.
-pub(crate) fn put_point(out: &mut Vec<u8>, base: &mut Base, metric: u32, point: Point) {
-    out.push(POINT);
-    put_varint(out, u64::from(metric));
-    base.put(out, point.step, point.timestamp);
-    out.extend_from_slice(&point.value.to_le_bytes());
+#[inline(always)]
+pub(crate) fn put_point(sink: &mut Sink<'_>, base: &mut Base, metric: u32, point: Point) {
+    let (step, timestamp) = base.advance(point.step, point.timestamp);
+    match Head::new(POINT, metric, step, timestamp) {
+        Some(head) => sink.put_head_and_word(head, point.value.to_bits()),
+        None => {
+            sink.put(&Head::long(POINT, metric, step, timestamp));
+            sink.put(&point.value.to_le_bytes());
+        }
+    }
 }
 
 /// Appends one value for each metric of a row.
-pub(crate) fn put_row(out: &mut Vec<u8>, base: &mut Base, row: u32, step: i64, timestamp: i64, values: &[f64]) {
-    out.push(ROW);
-    put_varint(out, u64::from(row));
-    base.put(out, step, timestamp);
-    values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
-}
-
-/// Appends points of one metric by column. The three slices have equal length, at most
-/// [`limits::MAX_COLUMN_PIECE_POINTS`].
-pub(crate) fn put_columns(out: &mut Vec<u8>, metric: u32, steps: &[i64], timestamps: &[i64], values: &[f64]) {
-    out.push(COLUMNS);
-    put_varint(out, u64::from(metric));
-    put_varint(out, values.len() as u64);
-    put_axis(out, steps);
-    put_axis(out, timestamps);
-    values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
-}
-
-fn put_axis(out: &mut Vec<u8>, axis: &[i64]) {
-    let first = axis.first().copied().unwrap_or(0);
-    let stride = axis.get(1).map_or(0, |second| second.wrapping_sub(first));
-    if axis.windows(2).all(|pair| matches!(pair, [a, b] if b.wrapping_sub(*a) == stride)) {
-        out.push(AXIS_STRIDE);
-        out.extend_from_slice(&first.to_le_bytes());
-        out.extend_from_slice(&stride.to_le_bytes());
-        return;
+pub(crate) fn put_row(sink: &mut Sink<'_>, base: &mut Base, row: u32, step: i64, timestamp: i64, values: &[f64]) {
+    let (step, timestamp) = base.advance(step, timestamp);
+    match Head::new(ROW, row, step, timestamp) {
+        Some(head) => sink.put_head(head),
+        None => sink.put(&Head::long(ROW, row, step, timestamp)),
     }
-    let (low, high) = axis.iter().fold((i64::MAX, i64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
-    if high.checked_sub(low).is_some_and(|span| u32::try_from(span).is_ok()) {
-        out.push(AXIS_OFFSETS);
-        out.extend_from_slice(&low.to_le_bytes());
-        axis.iter().for_each(|v| out.extend_from_slice(&((v - low) as u32).to_le_bytes()));
-    } else {
-        out.push(AXIS_RAW);
-        axis.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
+    sink.put_values(values);
+}
+
+/// Steps or timestamps to be written, and the shortest form that they have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AxisPlan<'a> {
+    axis: &'a [i64],
+    form: AxisForm,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AxisForm {
+    Stride { first: i64, stride: i64 },
+    Offsets { low: i64 },
+    Raw,
+}
+
+/// Differences are looked at in blocks of this length, each without a way out, so that the compiler can use vectors.
+const STRIDE_BLOCK: usize = 256;
+
+impl<'a> AxisPlan<'a> {
+    /// Looks for the shortest form: one pass over the numbers, two when they have no constant difference.
+    pub(crate) fn new(axis: &'a [i64]) -> Self {
+        Self { axis, form: Self::form(axis) }
+    }
+
+    fn form(axis: &[i64]) -> AxisForm {
+        let first = axis.first().copied().unwrap_or(0);
+        let stride = axis.get(1).map_or(0, |second| second.wrapping_sub(first));
+        let after = axis.get(1..).unwrap_or_default();
+        let mut blocks = axis.chunks(STRIDE_BLOCK).zip(after.chunks(STRIDE_BLOCK));
+        let is_strided = blocks.all(|(before, after)| {
+            // All differences at once: what differs leaves a bit.
+            let differs = |(a, b): (&i64, &i64)| b.wrapping_sub(*a) ^ stride;
+            before.iter().zip(after).map(differs).fold(0, |all, one| all | one) == 0
+        });
+        if is_strided {
+            return AxisForm::Stride { first, stride };
+        }
+        let low = axis.iter().fold(i64::MAX, |low, v| low.min(*v));
+        let high = axis.iter().fold(i64::MIN, |high, v| high.max(*v));
+        match high.checked_sub(low).is_some_and(|span| u32::try_from(span).is_ok()) {
+            true => AxisForm::Offsets { low },
+            false => AxisForm::Raw,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self.form {
+            AxisForm::Stride { .. } => 17,
+            AxisForm::Offsets { .. } => 9 + self.axis.len() * 4,
+            AxisForm::Raw => 1 + self.axis.len() * 8,
+        }
+    }
+
+    fn put(&self, sink: &mut Sink<'_>) {
+        match self.form {
+            AxisForm::Stride { first, stride } => {
+                sink.put(&[AXIS_STRIDE]);
+                sink.put(&first.to_le_bytes());
+                sink.put(&stride.to_le_bytes());
+            }
+            AxisForm::Offsets { low } => {
+                sink.put(&[AXIS_OFFSETS]);
+                sink.put(&low.to_le_bytes());
+                sink.put_words(self.axis, |v| (v.wrapping_sub(low) as u32).to_le_bytes());
+            }
+            AxisForm::Raw => {
+                sink.put(&[AXIS_RAW]);
+                sink.put_ints(self.axis);
+            }
+        }
+    }
+}
+
+/// Points of one metric by column, at most [`limits::MAX_COLUMN_PIECE_POINTS`]: what their record will look like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColumnsPlan<'a> {
+    steps: AxisPlan<'a>,
+    timestamps: AxisPlan<'a>,
+    values: &'a [f64],
+}
+
+impl<'a> ColumnsPlan<'a> {
+    /// The three slices have equal length.
+    pub(crate) fn new(steps: &'a [i64], timestamps: &'a [i64], values: &'a [f64]) -> Self {
+        Self { steps: AxisPlan::new(steps), timestamps: AxisPlan::new(timestamps), values }
+    }
+
+    /// Bytes of the record, at most.
+    pub(crate) fn max_len(&self) -> usize {
+        let numbers = 16;
+        numbers + self.steps.len() + self.timestamps.len() + self.values.len() * 8
+    }
+
+    /// Appends the record.
+    pub(crate) fn put(&self, sink: &mut Sink<'_>, metric: u32) {
+        let mut head = vec![COLUMNS];
+        put_varint(&mut head, u64::from(metric));
+        put_varint(&mut head, self.values.len() as u64);
+        sink.put(&head);
+        self.steps.put(sink);
+        self.timestamps.put(sink);
+        sink.put_values(self.values);
     }
 }
 
@@ -127,7 +210,7 @@ impl<'a> Values<'a> {
         self.0.len() / 8
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = f64> + 'a {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = f64> + 'a {
         let (values, _) = self.0.as_chunks::<8>();
         values.iter().map(|bytes| f64::from_le_bytes(*bytes))
     }

@@ -58,20 +58,37 @@ fn written() -> impl Strategy<Value = Written> {
     ]
 }
 
+/// Appends what `encode` writes, and looks at its checksum.
+fn sunk(out: &mut Vec<u8>, encode: impl FnOnce(&mut Sink<'_>)) {
+    let (at, seed) = (out.len(), 77);
+    out.resize(at + (1 << 12), 0);
+    let mut sink = Sink::new(&mut out[at..], seed);
+    encode(&mut sink);
+    let (len, crc) = sink.finish().unwrap();
+    out.truncate(at + len);
+    assert_eq!(crc, crate::format::wire::crc(seed, &out[at..]));
+}
+
 fn encode(records: &[Written]) -> Vec<u8> {
     let (mut out, mut base) = (Vec::new(), Base::default());
     for record in records {
         match record {
-            Written::Point(m, s, t, v) => put_point(&mut out, &mut base, *m, Point::new(*s, *t, f64::from_bits(*v))),
+            Written::Point(m, s, t, v) => {
+                let point = Point::new(*s, *t, f64::from_bits(*v));
+                sunk(&mut out, |sink| put_point(sink, &mut base, *m, point));
+            }
             Written::Row(s, t, v) => {
                 let values: Vec<f64> = v.iter().map(|bits| f64::from_bits(*bits)).collect();
-                put_row(&mut out, &mut base, 7, *s, *t, &values);
+                sunk(&mut out, |sink| put_row(sink, &mut base, 7, *s, *t, &values));
             }
             Written::Columns(m, points) => {
                 let steps: Vec<i64> = points.iter().map(|p| p.0).collect();
                 let times: Vec<i64> = points.iter().map(|p| p.1).collect();
                 let values: Vec<f64> = points.iter().map(|p| f64::from_bits(p.2)).collect();
-                put_columns(&mut out, *m, &steps, &times, &values);
+                let plan = ColumnsPlan::new(&steps, &times, &values);
+                let before = out.len();
+                sunk(&mut out, |sink| plan.put(sink, *m));
+                assert!(out.len() - before <= plan.max_len());
             }
             Written::Metric(m, name) => put_define_metric(&mut out, *m, name),
             Written::Meta(meta) => meta.encode(&mut out),

@@ -68,8 +68,15 @@ impl<'a> Reader<'a> {
         piece.try_into().map_err(|_| self.error(what, "the bytes end before it does"))
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self, what: &'static str) -> Decoded<u8> {
-        Ok(u8::from_le_bytes(self.array(what)?))
+        match self.bytes.get(self.at) {
+            Some(byte) => {
+                self.at += 1;
+                Ok(*byte)
+            }
+            None => Err(self.error(what, "the bytes end before it does")),
+        }
     }
 
     pub(crate) fn u16(&mut self, what: &'static str) -> Decoded<u16> {
@@ -88,7 +95,18 @@ impl<'a> Reader<'a> {
         Ok(f64::from_le_bytes(self.array(what)?))
     }
 
+    #[inline]
     pub(crate) fn varint(&mut self, what: &'static str) -> Decoded<u64> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(what),
+        }
+    }
+
+    fn long_varint(&mut self, what: &'static str) -> Decoded<u64> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
             let byte = self.u8(what)?;
@@ -170,9 +188,7 @@ const fn unzigzag(value: u64) -> i64 {
 
 /// The checksum of the format: CRC-32 (IEEE 802.3, as in zlib), begun from `seed`.
 pub(crate) fn crc(seed: u32, bytes: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(seed);
-    hasher.update(bytes);
-    hasher.finalize()
+    super::crc::crc(seed, bytes)
 }
 
 /// The seed for a piece of the file with this identity at this offset: a block of another file or place does not pass.

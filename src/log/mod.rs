@@ -3,12 +3,14 @@
 //! Invariants: one writer a log, and it holds the file's lock as long as it lives; what was published never changes;
 //! a reader needs no lock and never waits. Readers copy (`read_at`) and never map a log, since it is still written.
 
+mod ahead;
 mod reader;
 mod writer;
 
-pub(crate) use reader::{LogEnd, LogReader, header_error};
-pub(crate) use writer::{LogWriter, NextExtent};
+pub(crate) use ahead::{BlankLog, LogPlan, NextExtent};
+pub(crate) use reader::{LogEnd, LogReader, Opened, header_error};
+pub(crate) use writer::LogWriter;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 mod tests;

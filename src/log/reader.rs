@@ -4,7 +4,7 @@ use crate::env::{Env, File};
 use crate::error::{Error, IoContext, Result};
 use crate::format::frame::{self, FRAME_HEADER, Next, Published};
 use crate::format::header::HeaderError;
-use crate::format::log::{FRAMES_AT, LogHeader, PUBLISHED_AT};
+use crate::format::log::{BLANK_MARK, BLANK_MARK_AT, FRAMES_AT, LogHeader, PUBLISHED_AT};
 use crate::format::{Decoded, header};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// than a few are needed only when the bytes are damaged.
 const MAX_TRIES: usize = 64;
 
+/// Length of what is stored last when a log begins.
+const MAGIC_LEN: usize = 8;
+
 /// How the reading of a log ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LogEnd {
@@ -20,6 +23,20 @@ pub(crate) enum LogEnd {
     Complete,
     /// From `offset` on the bytes are not what was written: lost with the power, or damaged.
     Damaged { offset: u64, reason: String },
+}
+
+/// What stands at a log's path.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    Log(LogReader),
+    /// A writer holds it and has not begun it.
+    Prepared,
+    /// It was never begun.
+    Blank,
+    /// Nothing but zeros: it lost all that it said with the power, or is damaged.
+    Zeros,
+    /// Its first page is missing and something else is there: it was never synced, and lost the page with the power.
+    Lost,
 }
 
 /// Reads the frames of one log in order, from where it stopped the last time.
@@ -40,22 +57,34 @@ pub(crate) struct LogReader {
 pub(crate) type Visit<'a> = dyn FnMut(&[u8], usize) -> Decoded<()> + 'a;
 
 impl LogReader {
-    /// Opens the log and checks its first page. `None` for a log that was never synced and lost its first page with
-    /// the power: nothing of it can have been durable.
-    pub(crate) fn open(env: &Env, path: &Path) -> Result<Option<Self>> {
+    /// Opens the log and checks its first page.
+    pub(crate) fn open(env: &Env, path: &Path) -> Result<Opened> {
         Self::from_file(env.fs.open(path).at(path, "open")?, path)
     }
 
-    pub(crate) fn from_file(file: Arc<dyn File>, path: &Path) -> Result<Option<Self>> {
-        let mut page = [0u8; PUBLISHED_AT as usize];
-        let read = file.read_at(&mut page, 0).at(path, "read")?;
-        // The page was written before the log had its name, in one sector: it is wholly there or not at all.
-        if page.iter().all(|byte| *byte == 0) {
-            return Ok(None);
+    pub(crate) fn from_file(file: Arc<dyn File>, path: &Path) -> Result<Opened> {
+        for attempt in 0.. {
+            // Before the page is read: what a writer has not begun by then is not acknowledged.
+            let live = file.is_locked().at(path, "probe the lock of")?;
+            let mut page = [0u8; PUBLISHED_AT as usize];
+            let read = file.read_at(&mut page, 0).at(path, "read")?;
+            let page = page.get(..read).unwrap_or_default();
+            // The first bytes are stored last.
+            if page.iter().take(MAGIC_LEN).all(|byte| *byte == 0) {
+                return Ok(if live { Opened::Prepared } else { says_nothing(&*file, path)? });
+            }
+            match LogHeader::decode(page) {
+                Ok(header) => {
+                    let path = path.to_path_buf();
+                    let reader = Self { path, file, header, at: FRAMES_AT, delivered: 0, last: None };
+                    return Ok(Opened::Log(reader));
+                }
+                // It may have been stored while it was read.
+                Err(_) if live && attempt < MAX_TRIES => std::thread::yield_now(),
+                Err(error) => return Err(header_error(path, error)),
+            }
         }
-        let header = LogHeader::decode(page.get(..read).unwrap_or_default());
-        let header = header.map_err(|error| header_error(path, error))?;
-        Ok(Some(Self { path: path.to_path_buf(), file, header, at: FRAMES_AT, delivered: 0, last: None }))
+        Ok(Opened::Prepared)
     }
 
     pub(crate) fn header(&self) -> &LogHeader {
@@ -160,6 +189,30 @@ impl LogReader {
                 }
             }
         }
+    }
+}
+
+/// What a log with an empty first page is when nobody holds it.
+fn says_nothing(file: &dyn File, path: &Path) -> Result<Opened> {
+    let (mut offset, mut piece) = (0, vec![0; 1 << 16]);
+    let mut is_marked = false;
+    loop {
+        let read = file.read_at(&mut piece, offset).at(path, "read")?;
+        let bytes = piece.get_mut(..read).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(if is_marked { Opened::Blank } else { Opened::Zeros });
+        }
+        if offset == 0
+            && let Some(mark) = bytes.get_mut(BLANK_MARK_AT as usize..FRAMES_AT as usize)
+            && mark == BLANK_MARK
+        {
+            mark.fill(0);
+            is_marked = true;
+        }
+        if bytes.iter().any(|byte| *byte != 0) {
+            return Ok(Opened::Lost);
+        }
+        offset += read as u64;
     }
 }
 

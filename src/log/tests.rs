@@ -1,8 +1,8 @@
 //! The log against a list of calls: what readers see live, after a kill, and of damaged bytes.
 
-use super::{LogEnd, LogReader, LogWriter};
+use super::{BlankLog, LogEnd, LogPlan, LogReader, LogWriter, Opened};
 use crate::env::Env;
-use crate::env::sim::SimDisk;
+use crate::env::sim::{Crash, SimDisk};
 use crate::format::log::LogHeader;
 use crate::types::{FileId, LogId, RunId};
 use proptest::prelude::*;
@@ -12,17 +12,27 @@ fn path() -> &'static Path {
     Path::new("/logs/a.log")
 }
 
-fn create(env: &Env, mapped: bool) -> LogWriter {
-    env.fs.create_dir_all(Path::new("/logs")).unwrap();
-    let header = LogHeader {
+fn header() -> LogHeader {
+    LogHeader {
         file_id: FileId([1; 16]),
         run_id: RunId::from_bytes([2; 16]),
         log_id: LogId { created_us: 3, salt: 4 },
         boot_id: [5; 16],
         process_id: 6,
         before: None,
-    };
-    LogWriter::create(env, path(), &header, mapped).unwrap()
+    }
+}
+
+fn create(env: &Env, mapped: bool) -> LogWriter {
+    env.fs.create_dir_all(Path::new("/logs")).unwrap();
+    LogWriter::create(env, path(), &header(), mapped).unwrap()
+}
+
+fn open(env: &Env) -> LogReader {
+    match LogReader::open(env, path()).unwrap() {
+        Opened::Log(reader) => reader,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn call(writer: &mut LogWriter, record: &[u8]) {
@@ -56,7 +66,7 @@ proptest! {
         let disk = SimDisk::new(1);
         let (env, other) = (disk.process(), disk.process());
         let mut writer = create(&env, mapped);
-        let mut follower = LogReader::open(&other, path()).unwrap().unwrap();
+        let mut follower = open(&other);
         let (mut written, mut followed) = (Vec::new(), Vec::new());
         for (number, (len, event)) in calls.iter().enumerate() {
             let record = record(number, *len);
@@ -79,14 +89,14 @@ proptest! {
                     // A call in flight, as far as it can get before it is published.
                     writer.begin(50_000).unwrap();
                     writer.write(&[9; 50_000]).unwrap();
-                    let (all, end) = read(&mut LogReader::open(&other, path()).unwrap().unwrap(), true);
+                    let (all, end) = read(&mut open(&other), true);
                     prop_assert_eq!((all == written, end), (true, LogEnd::Complete), "in flight");
                 }
                 _ => {}
             }
         }
         disk.kill(&env);
-        let (all, end) = read(&mut LogReader::open(&other, path()).unwrap().unwrap(), false);
+        let (all, end) = read(&mut open(&other), false);
         prop_assert_eq!((all == written, end), (true, LogEnd::Complete), "after the kill");
     }
 
@@ -109,7 +119,7 @@ proptest! {
         disk.kill(&env);
         let at = 4096 + at.index(end as usize - 4096) as u64;
         disk.flip(path(), at, 1 << bit);
-        let mut reader = LogReader::open(&disk.process(), path()).unwrap().unwrap();
+        let mut reader = open(&disk.process());
         let (seen, found) = read(&mut reader, false);
         prop_assert!(written.starts_with(&seen));
         match found {
@@ -131,11 +141,61 @@ fn a_long_call_in_flight_hides_nothing() {
     writer.begin(1 << 20).unwrap();
     for _ in 0..64 {
         writer.write(&[7; 1 << 14]).unwrap();
-        let seen = read(&mut LogReader::open(&other, path()).unwrap().unwrap(), true);
+        let seen = read(&mut open(&other), true);
         assert_eq!(seen, (b"acknowledged".to_vec(), LogEnd::Complete));
     }
     writer.publish().unwrap();
-    assert_eq!(read(&mut LogReader::open(&other, path()).unwrap().unwrap(), true).0.len(), 12 + (1 << 20));
+    assert_eq!(read(&mut open(&other), true).0.len(), 12 + (1 << 20));
+}
+
+/// Every call to the disk as a crash point: what was begun is a log, what was not says nothing.
+#[test]
+fn a_prepared_log_says_nothing_until_it_begins() {
+    for mapped in [true, false] {
+        for (n, crash) in (1..20).flat_map(|n| [(n, Crash::Before), (n, Crash::Torn), (n, Crash::After)]) {
+            let disk = SimDisk::new(5);
+            let (env, other) = (disk.process(), disk.process());
+            env.fs.create_dir_all(Path::new("/logs")).unwrap();
+            disk.crash_at(n, crash);
+            let plan = LogPlan { len: 1 << 16, large_pages: false, mapped };
+            let Ok(blank) = BlankLog::create(&env, path(), plan) else { continue };
+            if env.fs.read_dir(Path::new("/")).is_ok() {
+                assert!(matches!(LogReader::open(&other, path()).unwrap(), Opened::Prepared));
+            }
+            let begun = blank.begin(&header());
+            disk.clear_plans();
+            if let Ok(mut writer) = begun {
+                assert_eq!(read(&mut open(&other), true), (Vec::new(), LogEnd::Complete));
+                call(&mut writer, b"point");
+                assert_eq!(read(&mut open(&other), true), (b"point".to_vec(), LogEnd::Complete));
+            } else {
+                // Killed at it.
+                match LogReader::open(&other, path()).unwrap() {
+                    Opened::Blank | Opened::Lost => {}
+                    Opened::Zeros => panic!("a kill does not take the mark"),
+                    Opened::Log(mut reader) => assert_eq!(read(&mut reader, false), (Vec::new(), LogEnd::Complete)),
+                    Opened::Prepared => panic!("nobody holds it"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_extent_that_is_left_is_handed_over() {
+    let disk = SimDisk::new(6);
+    let mut writer = create(&disk.process(), true);
+    assert!(!writer.asks_for_next());
+    call(&mut writer, &[1; 40_000]);
+    assert!(writer.asks_for_next());
+    writer.asked();
+    assert!(!writer.asks_for_next() && !writer.has_room(40_000) && writer.has_room(10_000));
+    let mut next = writer.plan_next().unwrap();
+    next.prepare().unwrap();
+    writer.install_next(next);
+    assert!(writer.has_room(40_000) && writer.plan_next().is_none() && writer.take_spent().is_empty());
+    call(&mut writer, &[2; 40_000]);
+    assert_eq!((writer.take_spent().len(), writer.take_spent().len()), (1, 0));
 }
 
 #[test]
@@ -150,7 +210,7 @@ fn a_call_that_finds_no_room_changes_nothing_and_can_be_repeated() {
         call(&mut writer, b" small ones still fit");
         disk.set_capacity(None);
         call(&mut writer, &[b'!'; 1 << 20]);
-        let (all, end) = read(&mut LogReader::open(&disk.process(), path()).unwrap().unwrap(), true);
+        let (all, end) = read(&mut open(&disk.process()), true);
         assert_eq!(end, LogEnd::Complete);
         assert!(all.starts_with(b"before small ones still fit!!!") && all.len() == 27 + (1 << 20));
     }

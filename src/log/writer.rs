@@ -1,25 +1,23 @@
 //! The one writer of a log.
 
-use crate::env::{Env, Extent, File};
+use crate::env::{Env, File, Window};
 use crate::error::{Error, IoContext, Result};
 use crate::format::frame::{self, FRAME_HEADER, Published};
 use crate::format::log::{FRAMES_AT, LogHeader, PUBLISHED_AT};
-use crate::format::wire;
+use crate::format::sink::Sink;
 use crate::limits::MAX_FRAME_BYTES;
+use crate::log::ahead::{BlankLog, FIRST_BYTES, LogPlan, NextExtent};
 use crate::types::{FileId, LogId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Length of a new log, and of its first steps of growth; each later step doubles the file.
-const FIRST_BYTES: u64 = 64 << 10;
-/// Largest step of growth: what a dead run may hold unused until it is sealed.
-const MAX_STEP_BYTES: u64 = 16 << 20;
 /// A call that would make a frame longer begins a new one: short enough that a reader checks the open frame in a
 /// microsecond. A call that is longer by itself has a frame to itself.
 const FRAME_TARGET: usize = 32 << 10;
-/// A log can grow to this length: offsets are stored in 32 bits.
-const MAX_LOG_BYTES: u64 = u32::MAX as u64 & !0xfff;
-const PAGE: u64 = 4096;
+/// What the fast answer of [`LogWriter::begin`] keeps free: a frame's header and the rounding to where the next begins.
+const ROUNDING: u64 = 2 * FRAME_HEADER as u64;
+/// From this length on the extent after one is asked for early.
+const LONG_EXTENT: u64 = 1 << 20;
 
 /// Appends records to a log and publishes them.
 ///
@@ -34,15 +32,22 @@ pub(crate) struct LogWriter {
     file_id: FileId,
     mapped: bool,
     /// The first page, for the published word.
-    head: Box<dyn Extent>,
-    extent: Box<dyn Extent>,
+    head: Window,
+    extent: Window,
     /// File offsets between which `extent` lies.
     extent_start: u64,
     extent_end: u64,
     /// The extent after this one, when it was prepared ahead.
     next: Option<NextExtent>,
-    /// Preparing it ahead has failed.
-    next_refused: bool,
+    /// When the log has grown to this length the next extent should be prepared. Out of reach once that was asked for.
+    ask_at: u64,
+    /// Extents that are full: unmapping them takes longer than a call may.
+    spent: Vec<Window>,
+    /// Whether later extents shall have large pages, and whether some extent has had them: see [`crate::env::Extent::prefault`].
+    large_pages: bool,
+    has_large_pages: bool,
+    /// A call of so many bytes behind `at` fits when it ends before this.
+    room_end: u64,
     /// Where the current frame begins, and the end of what was written to it. The frame is empty when they are equal.
     frame_at: u64,
     at: u64,
@@ -56,45 +61,14 @@ pub(crate) struct LogWriter {
     poison: Option<String>,
 }
 
-/// A piece of the file behind the current extent: a plan until `prepare` was called.
-#[derive(Debug)]
-pub(crate) struct NextExtent {
-    path: PathBuf,
-    file: Arc<dyn File>,
-    start: u64,
-    len: u64,
-    mapped: bool,
-    extent: Option<Box<dyn Extent>>,
-}
-
-impl NextExtent {
-    /// Allocates, maps and touches the piece. Needs no lock of the writer: nobody else looks at this part of the file.
-    pub(crate) fn prepare(&mut self) -> Result<()> {
-        allocate(&*self.file, &self.path, self.start, self.len, self.mapped)?;
-        let mut extent = self.file.extent(self.start, self.len as usize, self.mapped).at(&self.path, "map")?;
-        extent.prefault();
-        self.extent = Some(extent);
-        Ok(())
-    }
-}
-
-/// Makes room in the file. Without a mapping a file system that cannot reserve is used as it is: a full disk is then
-/// an error of the write.
-fn allocate(file: &dyn File, path: &Path, start: u64, len: u64, mapped: bool) -> Result<()> {
-    match file.allocate(start, len) {
-        Err(error) if error.kind() == std::io::ErrorKind::Unsupported && !mapped => Ok(()),
-        result => result.at(path, "allocate"),
-    }
-}
-
 impl LogWriter {
     /// Creates the log at `path`, locked by this writer. The file is complete before it gets its name, so that
     /// nobody ever finds a log without header or lock.
     pub(crate) fn create(env: &Env, path: &Path, header: &LogHeader, mapped: bool) -> Result<Self> {
         let temporary = path.with_extension("log-new");
-        let file = env.fs.create_new(&temporary).at(&temporary, "create")?;
-        let made = Self::fill(&file, path, header, mapped).and_then(|writer| {
-            file.try_lock().at(&temporary, "lock")?;
+        let plan = LogPlan { len: FIRST_BYTES, large_pages: false, mapped };
+        let made = BlankLog::fill(env, &temporary, path, plan).and_then(|blank| blank.begin(header));
+        let made = made.and_then(|writer| {
             env.fs.rename(&temporary, path).at(path, "create")?;
             Ok(writer)
         });
@@ -105,33 +79,35 @@ impl LogWriter {
         made
     }
 
-    fn fill(file: &Arc<dyn File>, path: &Path, header: &LogHeader, mapped: bool) -> Result<Self> {
-        allocate(&**file, path, 0, FIRST_BYTES, mapped)?;
-        file.write_at(&header.encode(), 0).at(path, "write")?;
-        let mut head = file.extent(0, PAGE as usize, mapped).at(path, "map")?;
+    /// Begins with the first frame of a file that has nothing in it yet.
+    pub(super) fn begin_first(blank: BlankLog, header: &LogHeader) -> Self {
         let empty = Published::empty_frame(header.file_id, FRAMES_AT as u32);
-        head.store_word(PUBLISHED_AT as usize, empty.to_word()).at(path, "write")?;
-        let mut extent = file.extent(FRAMES_AT, (FIRST_BYTES - FRAMES_AT) as usize, mapped).at(path, "map")?;
-        extent.prefault();
-        Ok(Self {
-            path: path.to_path_buf(),
-            file: Arc::clone(file),
+        let mut writer = Self {
+            path: blank.path,
+            file: blank.file,
             id: header.log_id,
             file_id: header.file_id,
-            mapped,
-            head,
-            extent,
+            mapped: blank.plan.mapped,
+            head: blank.head,
+            extent: blank.extent,
             extent_start: FRAMES_AT,
-            extent_end: FIRST_BYTES,
+            extent_end: blank.plan.len,
             next: None,
-            next_refused: false,
+            ask_at: 0,
+            spent: Vec::new(),
+            large_pages: blank.plan.large_pages,
+            has_large_pages: blank.plan.large_pages,
+            room_end: 0,
             frame_at: FRAMES_AT,
             at: FRAMES_AT,
             running: empty.crc,
             published: (FRAMES_AT, empty.crc),
             written_back: FRAMES_AT,
             poison: None,
-        })
+        };
+        writer.plan_ask();
+        writer.begin_frame(FRAMES_AT);
+        writer
     }
 
     pub(crate) fn id(&self) -> LogId {
@@ -155,6 +131,7 @@ impl LogWriter {
     /// Stops all further writing: `cause` made the state of the file uncertain.
     pub(crate) fn poison(&mut self, cause: String) {
         self.poison.get_or_insert(cause);
+        self.room_end = 0;
     }
 
     fn check(&self) -> Result<()> {
@@ -169,10 +146,28 @@ impl LogWriter {
     ///
     /// # Errors
     /// [`Error::DiskFull`] and others; nothing has changed then, and the call can be repeated.
+    #[inline(always)]
     pub(crate) fn begin(&mut self, bytes: usize) -> Result<()> {
-        self.check()?;
         // What a call that failed has left behind its published end.
         (self.at, self.running) = self.published;
+        if self.at + bytes as u64 <= self.room_end { Ok(()) } else { self.find_room(bytes) }
+    }
+
+    /// Whether a call of so many bytes fits the frame as it is; a poisoned log fits none.
+    #[inline]
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        self.published.0 + bytes as u64 <= self.room_end
+    }
+
+    /// Whether a call of so many bytes needs no more of the file than is mapped or prepared.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        let need = (FRAME_HEADER + bytes) as u64;
+        frame::align(frame::align(self.published.0) + need) <= self.extent_end || self.next_is_ready(need)
+    }
+
+    #[cold]
+    fn find_room(&mut self, bytes: usize) -> Result<()> {
+        self.check()?;
         if bytes > MAX_FRAME_BYTES {
             let (limit, found) = (MAX_FRAME_BYTES as u64, bytes as u64);
             return Err(Error::LimitExceeded { what: "bytes of one call", limit, found });
@@ -193,75 +188,97 @@ impl LogWriter {
         self.publish()
     }
 
+    fn next_is_ready(&self, need: u64) -> bool {
+        self.next.as_ref().is_some_and(|next| next.is_ready(self.extent_end, need))
+    }
+
     /// Makes sure that the extent after this one is there and has `need` bytes.
     fn make_room(&mut self, need: u64) -> Result<()> {
-        if self.next.as_ref().is_some_and(|next| next.extent.is_some() && next.len >= need) {
+        if self.next_is_ready(need) {
             return Ok(());
         }
         let mut next = self.plan(need);
-        if next.start + next.len > MAX_LOG_BYTES {
-            let found = next.start + next.len;
-            return Err(Error::LimitExceeded { what: "log length in bytes", limit: MAX_LOG_BYTES, found });
-        }
         next.prepare()?;
-        self.next = Some(next);
+        // One that was prepared and is too short lies inside of this one.
+        self.spent.extend(self.next.replace(next).and_then(NextExtent::into_extent));
         Ok(())
     }
 
     fn plan(&self, at_least: u64) -> NextExtent {
-        let len = self.extent_end.min(MAX_STEP_BYTES).max(at_least).next_multiple_of(PAGE);
-        NextExtent {
-            path: self.path.clone(),
-            file: Arc::clone(&self.file),
-            start: self.extent_end,
-            len,
-            mapped: self.mapped,
-            extent: None,
-        }
+        NextExtent::new(&self.path, &self.file, self.extent_end, at_least, self.mapped, self.large_pages)
     }
 
-    /// True when more than half of the current extent is used and the next one is not ready.
-    pub(crate) fn wants_next(&self) -> bool {
-        self.next.is_none()
-            && !self.next_refused
-            && self.at - self.extent_start > (self.extent_end - self.extent_start) / 2
+    /// The length at which the next extent should be asked for: early in a long extent, since it takes longer to
+    /// prepare, at half of a short one, since a short run may never need it.
+    fn plan_ask(&mut self) {
+        let len = self.extent_end - self.extent_start;
+        self.ask_at = self.extent_start + if len < LONG_EXTENT { len / 2 } else { len / 8 };
+    }
+
+    /// True once for each extent, when the next one should be prepared.
+    #[inline]
+    pub(crate) fn asks_for_next(&self) -> bool {
+        self.at >= self.ask_at
+    }
+
+    /// Notes that somebody was asked to prepare the next extent, or that there shall be none ahead of need.
+    pub(crate) fn asked(&mut self) {
+        self.ask_at = u64::MAX;
+    }
+
+    /// End of the room that the file has for this log, what was prepared included.
+    pub(crate) fn room(&self) -> u64 {
+        self.next.as_ref().map_or(self.extent_end, NextExtent::end)
     }
 
     /// A plan for the extent that will be needed next, for another thread to prepare.
     pub(crate) fn plan_next(&self) -> Option<NextExtent> {
-        (self.wants_next() && self.poison.is_none()).then(|| self.plan(0))
-    }
-
-    /// Preparing the next extent ahead has failed: it is not tried again before the writer has to help itself.
-    pub(crate) fn refuse_next(&mut self) {
-        self.next_refused = true;
+        (self.next.is_none() && self.poison.is_none()).then(|| self.plan(0))
     }
 
     /// Takes what another thread has prepared, unless this writer had to help itself in the meantime.
     pub(crate) fn install_next(&mut self, next: NextExtent) {
-        if self.next.is_none() && next.start == self.extent_end && next.extent.is_some() {
+        if self.next.is_none() && next.is_ready(self.extent_end, 0) {
             self.next = Some(next);
         }
     }
 
+    /// Whether later extents have large pages.
+    pub(crate) fn set_large_pages(&mut self, yes: bool) {
+        self.large_pages = yes;
+    }
+
+    /// Whether pages of this log are large ones.
+    pub(crate) fn has_large_pages(&self) -> bool {
+        self.has_large_pages
+    }
+
+    /// Extents that nobody writes to any more, to be unmapped where nobody waits.
+    pub(crate) fn take_spent(&mut self) -> Vec<Window> {
+        std::mem::take(&mut self.spent)
+    }
+
     /// True when the next record is the first of its frame: its sender must forget what it counted from.
+    #[inline]
     pub(crate) fn at_frame_start(&self) -> bool {
         self.at == self.frame_at
     }
 
     fn enter_next_extent(&mut self) -> Result<()> {
-        let ready = self.next.take().and_then(|next| Some((next.start, next.len, next.extent?)));
-        let Some((start, len, extent)) = ready.filter(|(start, ..)| *start == self.extent_end) else {
-            return Err(Error::invalid("log append", "no room was reserved for it"));
+        let start = self.extent_end;
+        self.has_large_pages |= self.next.as_ref().is_some_and(NextExtent::has_large_pages);
+        let ready = self.next.take().filter(|next| next.is_ready(start, 0));
+        let Some((end, extent)) = ready.and_then(|next| Some((next.end(), next.into_extent()?))) else {
+            return Err(no_room());
         };
         if self.at < self.extent_end {
             let fill = (self.extent_end - self.at) as usize - FRAME_HEADER;
             let word = frame::pad_word(self.file_id, self.at as u32, fill as u32);
             self.store_frame_word(self.at, word)?;
         }
-        self.extent = extent;
-        (self.extent_start, self.extent_end) = (start, start + len);
-        self.next_refused = false;
+        self.spent.push(std::mem::replace(&mut self.extent, extent));
+        (self.extent_start, self.extent_end) = (start, end);
+        self.plan_ask();
         self.begin_frame(start);
         Ok(())
     }
@@ -270,17 +287,26 @@ impl LogWriter {
         (self.frame_at, self.at, self.written_back) = (at, at, at);
         self.running = frame::seed(self.file_id, at as u32);
         self.published = (self.at, self.running);
+        // Less than the frame can hold by its header and alignment: whoever needs those looks again.
+        let limit = at + FRAME_TARGET as u64;
+        self.room_end = if self.poison.is_some() { 0 } else { limit.min(self.extent_end).saturating_sub(ROUNDING) };
     }
 
     /// Writes a record of the call behind the published end. [`Self::begin`] has found the place.
+    #[cfg(test)]
     pub(crate) fn write(&mut self, record: &[u8]) -> Result<()> {
-        let header = if self.at_frame_start() { FRAME_HEADER as u64 } else { 0 };
-        let from = (self.at + header - self.extent_start) as usize;
-        let place = self.extent.bytes_mut().get_mut(from..from + record.len());
-        let Some(place) = place else { return Err(Error::invalid("log append", "no room was reserved for it")) };
-        place.copy_from_slice(record);
-        self.running = wire::crc(self.running, record);
-        self.at += header + record.len() as u64;
+        self.write_with(|sink| sink.put(record))
+    }
+
+    /// Writes what `encode` puts into the memory behind the published end. [`Self::begin`] has found the place.
+    #[inline(always)]
+    pub(crate) fn write_with(&mut self, encode: impl FnOnce(&mut Sink<'_>)) -> Result<()> {
+        let from = self.at + if self.at_frame_start() { FRAME_HEADER as u64 } else { 0 };
+        let room = self.extent.bytes_mut().get_mut((from - self.extent_start) as usize..);
+        let mut sink = Sink::new(room.unwrap_or_default(), self.running);
+        encode(&mut sink);
+        let (len, running) = sink.finish().ok_or_else(no_room)?;
+        (self.at, self.running) = (from + len as u64, running);
         Ok(())
     }
 
@@ -288,6 +314,7 @@ impl LogWriter {
     ///
     /// # Errors
     /// Only without a mapping: the write failed. The writer is poisoned, since a part may be in the file.
+    #[inline(always)]
     pub(crate) fn publish(&mut self) -> Result<()> {
         self.write_back()?;
         let word = Published { end: self.at as u32, crc: self.running }.to_word();
@@ -297,6 +324,7 @@ impl LogWriter {
         Ok(())
     }
 
+    #[inline(always)]
     fn write_back(&mut self) -> Result<()> {
         if self.at > self.written_back {
             let (start, end) = (self.written_back - self.extent_start, self.at - self.extent_start);
@@ -307,8 +335,18 @@ impl LogWriter {
         Ok(())
     }
 
+    #[inline(always)]
     fn or_poison(&mut self, result: std::io::Result<()>) -> Result<()> {
-        result.at(&self.path, "write").inspect_err(|error| self.poison = Some(error.to_string()))
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => self.poisoned_by(error),
+        }
+    }
+
+    #[cold]
+    fn poisoned_by(&mut self, error: std::io::Error) -> Result<()> {
+        self.poison(error.to_string());
+        Err(error).at(&self.path, "write")
     }
 
     fn store_frame_word(&mut self, at: u64, word: u64) -> Result<()> {
@@ -343,4 +381,8 @@ impl LogWriter {
         self.close_frame()?;
         self.publish()
     }
+}
+
+fn no_room() -> Error {
+    Error::invalid("log append", "no room was reserved for it")
 }

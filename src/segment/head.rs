@@ -22,6 +22,9 @@ pub(crate) struct HeadSeries {
     stats: Stats,
 }
 
+/// No metric is at this place.
+const UNDEFINED: u32 = u32::MAX;
+
 /// Everything a log says, as far as it was read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Head {
@@ -29,9 +32,11 @@ pub(crate) struct Head {
     timestamps: Vec<i64>,
     series: Vec<HeadSeries>,
     by_name: HashMap<String, usize>,
-    /// The log's metric and row numbers, as places in `series`.
-    metrics: HashMap<u32, usize>,
-    row_sets: HashMap<u32, Vec<usize>>,
+    /// Places in `series` by the log's metric numbers, [`UNDEFINED`] for those that it has not defined. Numbers and
+    /// places are below [`limits::MAX_METRICS_PER_RUN`].
+    metrics: Vec<u32>,
+    /// The places of the metrics of a row, by the log's row numbers.
+    row_sets: Vec<Option<Vec<u32>>>,
     meta: Vec<Meta>,
     /// Where the differences of the open frame count from.
     base: Base,
@@ -50,7 +55,7 @@ impl Head {
         let mut reader = Reader::new(payload.get(from..).unwrap_or_default());
         let mut base = self.base;
         while !reader.is_empty() {
-            let record = Record::decode(&mut reader, &mut base, |row| self.row_sets.get(&row).map(Vec::len))?;
+            let record = Record::decode(&mut reader, &mut base, |row| self.row_set(row).map(<[u32]>::len))?;
             self.take(record)?;
         }
         self.base = base;
@@ -66,9 +71,9 @@ impl Head {
             }
             Record::Row { row, step, timestamp, values } => {
                 let number = self.push_row(step, timestamp)?;
-                let places = self.row_sets.get(&row).map(Vec::as_slice).unwrap_or_default();
+                let places = self.row_sets.get(row as usize).and_then(Option::as_deref).unwrap_or_default();
                 for (place, value) in places.iter().zip(values.iter()) {
-                    if let Some(series) = self.series.get_mut(*place) {
+                    if let Some(series) = self.series.get_mut(*place as usize) {
                         series.rows.push(number);
                         series.values.push(value);
                     }
@@ -86,11 +91,24 @@ impl Head {
             }
             Record::DefineMetric { number, name } => {
                 let place = self.series_of(name)?;
-                self.metrics.insert(number, place);
+                let number = number as usize;
+                if self.metrics.len() <= number {
+                    self.metrics.resize(number + 1, UNDEFINED);
+                }
+                if let Some(known) = self.metrics.get_mut(number) {
+                    *known = place as u32;
+                }
             }
             Record::DefineRow { number, metrics } => {
-                let places = metrics.iter().map(|metric| self.place(*metric)).collect::<Decoded<_>>()?;
-                self.row_sets.insert(number, places);
+                let place = |metric: &u32| self.place(*metric).map(|place| place as u32);
+                let places = metrics.iter().map(place).collect::<Decoded<_>>()?;
+                let number = number as usize;
+                if self.row_sets.len() <= number {
+                    self.row_sets.resize(number + 1, None);
+                }
+                if let Some(known) = self.row_sets.get_mut(number) {
+                    *known = Some(places);
+                }
             }
             Record::Meta(meta) => self.meta.push(meta),
             Record::Unknown { .. } => {}
@@ -100,7 +118,12 @@ impl Head {
 
     fn place(&self, metric: u32) -> Decoded<usize> {
         let problem = "its number was not defined before";
-        self.metrics.get(&metric).copied().ok_or(DecodeError { what: "metric", offset: 0, problem })
+        let place = self.metrics.get(metric as usize).filter(|place| **place != UNDEFINED);
+        place.map(|place| *place as usize).ok_or(DecodeError { what: "metric", offset: 0, problem })
+    }
+
+    fn row_set(&self, row: u32) -> Option<&[u32]> {
+        self.row_sets.get(row as usize).and_then(Option::as_deref)
     }
 
     fn series_of(&mut self, name: &str) -> Decoded<usize> {

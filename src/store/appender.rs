@@ -3,12 +3,14 @@
 //! One call writes all its records and publishes once, so that a call counts as a whole or not at all. Everything
 //! that can fail comes first: numbers and definitions are noted as done only after the call was published.
 
+use super::ahead::{AheadWork, NextLog, Pace};
 use crate::env::{Env, File};
 use crate::error::{Error, Result};
 use crate::format::log::LogHeader;
-use crate::format::record::{self, Base, Meta};
+use crate::format::record::{self, Base, ColumnsPlan, Meta};
+use crate::format::sink::Sink;
 use crate::limits;
-use crate::log::{LogWriter, NextExtent};
+use crate::log::{LogPlan, LogWriter, NextExtent};
 use crate::store::paths;
 use crate::types::{FileId, LogId, MetricKey, Point, RunId};
 use std::collections::HashMap;
@@ -34,12 +36,11 @@ pub(crate) struct Appender {
     full: Vec<LogWriter>,
     /// Counts the logs of this writer from 1: a metric or row is defined in the current log when its mark says so.
     generation: u32,
-    numbers: HashMap<String, u32>,
+    numbers: Names,
     metrics: Vec<Defined<String>>,
     row_numbers: HashMap<Vec<u32>, u32>,
     rows: Vec<Defined<Vec<u32>>>,
     base: Base,
-    scratch: Vec<u8>,
     /// Counts published calls; with `synced` of the committer it tells what is durable.
     sequence: u64,
     /// Files with content that was not synced yet, the current log apart.
@@ -50,12 +51,35 @@ pub(crate) struct Appender {
     /// What was known of the run when the writer began: each of its logs begins with it, so that none depends on
     /// another one, or on one of another writer, that a power loss takes.
     preamble: Vec<Meta>,
-    /// The length at which a new log is tried for again, after one could not be created.
+    /// Whether another thread prepares the next extent and the next log.
+    ahead: bool,
+    /// The log after this one, when it was prepared.
+    next_log: Option<NextLog>,
+    /// What that thread was asked for and has not brought.
+    asked_extent: bool,
+    asked_log: bool,
+    /// That it was asked and has not been woken yet.
+    wish: bool,
+    /// Lengths of the log at which the next one is asked for and at which it is begun, and at which either of them, or
+    /// a thing that was put off, is to be looked at.
+    ask_log_at: u64,
     new_log_at: u64,
+    attention_at: u64,
+    /// Bytes of all logs before this one.
+    full_bytes: u64,
+    pace: Pace,
 }
 
 /// How much further a log grows before another new one is tried for.
 const NEW_LOG_RETRY_BYTES: u64 = 1 << 20;
+/// How often a log that is due for a new one, but has none prepared, looks again.
+const LOOK_AGAIN_BYTES: u64 = 64 << 10;
+/// A log that has grown to so many times the length at which it should have been left makes the next one itself.
+const OVERDUE: u64 = 4;
+
+/// Names to numbers. The hash is a fast one, seeded at random for each writer: names come from the program that logs,
+/// and who chooses a million of them for one run can waste its time in simpler ways.
+type Names = HashMap<String, u32, foldhash::fast::RandomState>;
 
 #[derive(Debug)]
 struct Defined<T> {
@@ -80,6 +104,7 @@ impl Appender {
         id: LogId,
         mapped: bool,
         log_bytes: u64,
+        ahead: bool,
     ) -> Result<Self> {
         let log = create_log(env, run_id, &dir, id, mapped, None)?;
         Ok(Self {
@@ -92,18 +117,26 @@ impl Appender {
             log: Some(log),
             full: Vec::new(),
             generation: 1,
-            numbers: HashMap::new(),
+            numbers: Names::default(),
             metrics: Vec::new(),
             row_numbers: HashMap::new(),
             rows: Vec::new(),
             base: Base::default(),
-            scratch: Vec::new(),
             sequence: 0,
             unsynced: Vec::new(),
             unsynced_names: true,
             poison: None,
             preamble: Vec::new(),
-            new_log_at: 0,
+            ahead,
+            next_log: None,
+            asked_extent: false,
+            asked_log: false,
+            wish: false,
+            ask_log_at: log_bytes / 2,
+            new_log_at: log_bytes,
+            attention_at: log_bytes / 2,
+            full_bytes: 0,
+            pace: Pace::default(),
         })
     }
 
@@ -164,37 +197,39 @@ impl Appender {
     }
 
     /// Logs one point.
+    #[inline]
     pub(crate) fn point(&mut self, metric: u32, point: Point) -> Result<()> {
+        self.make_way(RECORD_HEAD)?;
         if !self.metric_is_defined(metric) {
             self.define(&[metric], None)?;
         }
         self.begin(RECORD_HEAD)?;
-        self.record(|out, base| record::put_point(out, base, metric, point))?;
+        self.record(|sink, base| record::put_point(sink, base, metric, point))?;
         self.publish()
     }
 
     /// Logs one value for each metric of a row.
     pub(crate) fn row(&mut self, row: u32, step: i64, timestamp: i64, values: &[f64]) -> Result<()> {
+        let bytes = RECORD_HEAD + values.len() * 8;
+        self.make_way(bytes)?;
         if self.rows.get(row as usize).is_some_and(|known| known.generation != self.generation) {
             let metrics = self.rows.get(row as usize).map(|known| known.what.clone()).unwrap_or_default();
             self.define(&metrics, Some(row))?;
         }
-        self.begin(RECORD_HEAD + values.len() * 8)?;
-        self.record(|out, base| record::put_row(out, base, row, step, timestamp, values))?;
+        self.begin(bytes)?;
+        self.record(|sink, base| record::put_row(sink, base, row, step, timestamp, values))?;
         self.publish()
     }
 
-    /// Logs points of one metric by column. The slices have equal length.
-    pub(crate) fn columns(&mut self, metric: u32, steps: &[i64], timestamps: &[i64], values: &[f64]) -> Result<()> {
+    /// Logs points of one metric by column.
+    pub(crate) fn columns(&mut self, metric: u32, pieces: &[ColumnsPlan<'_>]) -> Result<()> {
+        let bytes = pieces.iter().map(ColumnsPlan::max_len).sum();
+        self.make_way(bytes)?;
         if !self.metric_is_defined(metric) {
             self.define(&[metric], None)?;
         }
-        let piece = limits::MAX_COLUMN_PIECE_POINTS;
-        self.begin(values.len().div_ceil(piece) * RECORD_HEAD + values.len() * 24)?;
-        let axes = steps.chunks(piece).zip(timestamps.chunks(piece));
-        for ((steps, timestamps), values) in axes.zip(values.chunks(piece)) {
-            self.record(|out, _| record::put_columns(out, metric, steps, timestamps, values))?;
-        }
+        self.begin(bytes)?;
+        self.record(|sink, _| pieces.iter().for_each(|piece| piece.put(sink, metric)))?;
         self.publish()
     }
 
@@ -221,8 +256,9 @@ impl Appender {
     fn put_meta(&mut self, records: &[Meta]) -> Result<()> {
         let mut encoded = Vec::new();
         records.iter().for_each(|record| record.encode(&mut encoded));
+        self.make_way(encoded.len())?;
         self.begin(encoded.len())?;
-        self.record(|out, _| out.extend_from_slice(&encoded))
+        self.record(|sink, _| sink.put(&encoded))
     }
 
     /// Writes definitions of metrics, and of the row that has them, that the current log does not have yet. They are
@@ -239,7 +275,7 @@ impl Appender {
             record::put_define_row(&mut definitions, row, metrics);
         }
         self.begin(definitions.len())?;
-        self.record(|out, _| out.extend_from_slice(&definitions))?;
+        self.record(|sink, _| sink.put(&definitions))?;
         self.log()?.publish()?;
         let generation = self.generation;
         for metric in missing {
@@ -253,52 +289,111 @@ impl Appender {
         Ok(())
     }
 
+    /// Before anything of a call is written: a call that does not fit what is prepared of this log, while the next one
+    /// is ready, is the first of that one. So no call waits for what was prepared elsewhere.
+    #[inline(always)]
+    fn make_way(&mut self, bytes: usize) -> Result<()> {
+        match &self.log {
+            Some(log) if log.fits(bytes) => Ok(()),
+            _ => self.make_way_slowly(bytes),
+        }
+    }
+
+    #[cold]
+    fn make_way_slowly(&mut self, bytes: usize) -> Result<()> {
+        let len = self.log()?.len();
+        let is_ready = self.next_log.as_ref().is_some_and(|next| next.has_room(bytes));
+        let is_full = self.log.as_ref().is_some_and(|log| !log.has_room(bytes));
+        if is_ready && is_full && !self.is_poisoned() { self.begin_new_log(len) } else { Ok(()) }
+    }
+
     /// Begins a call whose records take at most `bytes`.
+    #[inline(always)]
     fn begin(&mut self, bytes: usize) -> Result<()> {
         self.log()?.begin(bytes)
     }
 
-    fn record(&mut self, encode: impl FnOnce(&mut Vec<u8>, &mut Base)) -> Result<()> {
+    #[inline(always)]
+    fn record(&mut self, encode: impl FnOnce(&mut Sink<'_>, &mut Base)) -> Result<()> {
         let Some(log) = self.log.as_mut() else { return Err(ended(self.run_id)) };
         if log.at_frame_start() {
             self.base = Base::default();
         }
-        self.scratch.clear();
-        encode(&mut self.scratch, &mut self.base);
-        log.write(&self.scratch)
+        let base = &mut self.base;
+        log.write_with(|sink| encode(sink, base))
     }
 
+    #[inline(always)]
     fn publish(&mut self) -> Result<()> {
-        let log_bytes = self.log_bytes;
+        let attention_at = self.attention_at;
         let log = self.log()?;
         log.publish()?;
-        let len = log.len();
+        let needs_attention = log.len() >= attention_at || log.asks_for_next();
         self.sequence += 1;
-        if len >= log_bytes && len >= self.new_log_at { self.begin_new_log(len) } else { Ok(()) }
+        if needs_attention { self.attend() } else { Ok(()) }
     }
 
-    /// Begins a new log. When there is no room for one the old one goes on growing, and the next call tries again.
+    /// What comes once in many thousand calls: asks for the next extent or log ahead of need, begins the next log.
+    #[cold]
+    fn attend(&mut self) -> Result<()> {
+        let len = self.log()?.len();
+        if len >= self.new_log_at {
+            let overdue = self.log_bytes.saturating_mul(OVERDUE);
+            if self.next_log.is_some() || !self.ahead || len >= overdue {
+                return self.begin_new_log(len);
+            }
+        }
+        if len >= self.ask_log_at && self.next_log.is_none() && !self.asked_log {
+            (self.asked_log, self.wish) = (true, true);
+        }
+        let log_bytes = self.log_bytes;
+        let log = self.log()?;
+        if log.asks_for_next() {
+            log.asked();
+            // The log is left before it needs another one.
+            if log.room() < log_bytes {
+                (self.asked_extent, self.wish) = (true, true);
+            }
+        }
+        let attention_at = [self.ask_log_at, self.new_log_at].into_iter().filter(|at| *at > len).min();
+        self.attention_at = attention_at.unwrap_or(len + LOOK_AGAIN_BYTES);
+        Ok(())
+    }
+
+    /// Begins a new log, the prepared one if there is one. When there is no room for one the old one goes on growing,
+    /// and a later call tries again.
     fn begin_new_log(&mut self, len: u64) -> Result<()> {
-        let created_us = self.env.clock.now_us().max(self.created_us + 1);
-        let id = LogId { created_us, salt: self.env.clock.random() };
         let Some(mut old) = self.log.take() else { return Err(ended(self.run_id)) };
         if let Err(error) = old.close_and_publish() {
             self.log = Some(old);
             return Err(error);
         }
         let before = Some((old.id(), old.len() as u32));
-        let Ok(log) = create_log(&self.env, self.run_id, &self.dir, id, self.mapped, before) else {
+        let (id, begun) = match self.next_log.take() {
+            Some(next) => (next.id, next.begin(&self.env, self.run_id, before)),
+            None => {
+                let created_us = self.env.clock.now_us().max(self.created_us + 1);
+                let id = LogId { created_us, salt: self.env.clock.random() };
+                (id, create_log(&self.env, self.run_id, &self.dir, id, self.mapped, before))
+            }
+        };
+        let Ok(log) = begun else {
             self.log = Some(old);
             self.new_log_at = len + NEW_LOG_RETRY_BYTES;
+            self.attention_at = self.new_log_at;
             return Ok(());
         };
-        self.new_log_at = 0;
+        self.full_bytes += len;
+        self.asked_extent = false;
+        (self.ask_log_at, self.new_log_at) = (self.log_bytes / 2, self.log_bytes);
+        self.attention_at = self.ask_log_at;
         self.log = Some(log);
-        self.created_us = created_us;
+        self.created_us = id.created_us;
         self.generation += 1;
         self.unsynced_names = true;
         self.unsynced.push(Arc::clone(old.file()));
         self.full.push(old);
+        self.wish = true;
         self.put_preamble()
     }
 
@@ -328,6 +423,7 @@ impl Appender {
             return Err(Error::Poisoned { path: self.dir.clone(), cause: cause.clone() });
         }
         let mut files = std::mem::take(&mut self.unsynced);
+        self.leave_large_pages_if_slow();
         if let Some(log) = self.log.as_mut() {
             log.close_and_publish()?;
             files.push(Arc::clone(log.file()));
@@ -343,30 +439,79 @@ impl Appender {
         }
     }
 
-    /// True when the extent after the current one should be prepared.
-    pub(crate) fn wants_next(&self) -> bool {
-        self.log.as_ref().is_some_and(LogWriter::wants_next)
-    }
-
-    pub(crate) fn plan_next(&self) -> Option<NextExtent> {
-        self.log.as_ref().and_then(LogWriter::plan_next)
-    }
-
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poison.is_some()
     }
 
-    /// Stops asking for the next extent ahead of need, until the log has entered another.
-    pub(crate) fn refuse_next(&mut self) {
-        if let Some(log) = self.log.as_mut() {
-            log.refuse_next();
+    /// True once when another thread was asked for something or has full logs to seal.
+    #[inline]
+    pub(crate) fn take_wish(&mut self) -> bool {
+        std::mem::take(&mut self.wish)
+    }
+
+    fn total_bytes(&self) -> u64 {
+        self.full_bytes + self.log.as_ref().map_or(0, LogWriter::len)
+    }
+
+    /// A log with large pages whose writer has become slow is ended: each sync would write a large page for a few
+    /// points.
+    fn leave_large_pages_if_slow(&mut self) {
+        let total = self.total_bytes();
+        let has_large_pages = self.log.as_ref().is_some_and(LogWriter::has_large_pages);
+        if self.pace.is_slow_at_sync(total) && has_large_pages {
+            (self.ask_log_at, self.new_log_at, self.attention_at) = (0, 0, 0);
         }
+    }
+
+    /// What this writer was promised to have prepared, for the thread that does it; `interval_us` is that of syncs.
+    pub(crate) fn plan_ahead(&mut self, now_us: u64, interval_us: u64) -> AheadWork {
+        let total = self.total_bytes();
+        let (asked_extent, asked_log) = (self.asked_extent, self.asked_log && self.next_log.is_none());
+        let is_poisoned = self.is_poisoned();
+        let Some(log) = self.log.as_mut() else { return AheadWork::default() };
+        let spent = log.take_spent();
+        if is_poisoned || !(asked_extent || asked_log) {
+            return AheadWork { spent, ..AheadWork::default() };
+        }
+        let fast = self.pace.is_fast(total, now_us, interval_us);
+        log.set_large_pages(fast);
+        let extent = if asked_extent { log.plan_next() } else { None };
+        self.asked_extent = false;
+        let log = asked_log.then(|| {
+            let created_us = self.env.clock.now_us().max(self.created_us + 1);
+            let id = LogId { created_us, salt: self.env.clock.random() };
+            (id, self.dir.join(paths::log_name(id)), LogPlan::after_first(self.log_bytes, fast, self.mapped))
+        });
+        AheadWork { spent, extent, log }
     }
 
     pub(crate) fn install_next(&mut self, next: NextExtent) {
         if let Some(log) = self.log.as_mut() {
             log.install_next(next);
         }
+    }
+
+    /// Takes the next log that another thread has prepared; gives it back when it is not wanted any more.
+    pub(crate) fn install_log(&mut self, next: NextLog) -> Option<NextLog> {
+        self.asked_log = false;
+        let is_wanted = self.log.is_some() && self.next_log.is_none() && next.id.created_us > self.created_us;
+        if !is_wanted {
+            return Some(next);
+        }
+        self.next_log = Some(next);
+        self.attention_at = 0;
+        None
+    }
+
+    /// The next log could not be prepared: it is not asked for again at once.
+    pub(crate) fn refuse_log(&mut self) {
+        self.asked_log = false;
+        self.ask_log_at = self.log.as_ref().map_or(0, LogWriter::len) + NEW_LOG_RETRY_BYTES;
+    }
+
+    /// The prepared log that an ended writer does not need.
+    pub(crate) fn take_next_log(&mut self) -> Option<NextLog> {
+        self.next_log.take()
     }
 }
 
@@ -386,13 +531,21 @@ fn create_log(
     mapped: bool,
     before: Option<(LogId, u32)>,
 ) -> Result<LogWriter> {
-    let header = LogHeader {
+    let header = log_header(env, run_id, id, before);
+    LogWriter::create(env, &dir.join(paths::log_name(id)), &header, mapped)
+}
+
+pub(super) fn log_header(env: &Env, run_id: RunId, log_id: LogId, before: Option<(LogId, u32)>) -> LogHeader {
+    LogHeader {
         file_id: FileId(env.clock.random_id()),
         run_id,
-        log_id: id,
+        log_id,
         boot_id: env.clock.boot_id(),
         process_id: std::process::id(),
         before,
-    };
-    LogWriter::create(env, &dir.join(paths::log_name(id)), &header, mapped)
+    }
 }
+
+#[cfg(test)]
+#[path = "appender_tests.rs"]
+mod tests;

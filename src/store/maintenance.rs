@@ -49,17 +49,24 @@ pub struct CompactionReport {
     pub removed_runs: u64,
 }
 
-/// Prepares extents ahead of need and syncs what is due (everything when `now`). An error of one writer does not keep
-/// the others waiting. Returns whether there was anything to do.
-pub(super) fn keep_up(shared: &Arc<Shared>, now: bool) -> Result<bool> {
+/// Prepares extents and logs that writers asked for. An error of one writer does not keep the others waiting. Returns
+/// whether there was anything to do.
+pub(super) fn keep_ahead(shared: &Arc<Shared>) -> Result<bool> {
     let (mut worked, mut failed) = (false, Ok(()));
-    let writers = writers(shared);
-    for writer in &writers {
-        match writer.prepare_next() {
+    for writer in &writers(shared) {
+        match writer.prepare_ahead() {
             Ok(prepared) => worked |= prepared,
             Err(error) => failed = failed.and(Err(error)),
         }
     }
+    failed.map(|()| worked)
+}
+
+/// Syncs what is due (everything when `now`). An error of one writer does not keep the others waiting. Returns whether
+/// there was anything to do.
+pub(super) fn keep_up(shared: &Arc<Shared>, now: bool) -> Result<bool> {
+    let (mut worked, mut failed) = (false, Ok(()));
+    let writers = writers(shared);
     let (now_us, interval) = (shared.env.clock.monotonic_us(), shared.options.sync_interval.as_micros() as u64);
     for writer in &writers {
         // Half an interval of slack: what would be late at the next look is due at this one.
@@ -104,7 +111,9 @@ fn settle_ended(shared: &Arc<Shared>) -> (Vec<(ExperimentId, RunId)>, Result<()>
     // In this order: a run that is to settle has handed over its logs before.
     let mut ended = shared.take_to_settle();
     let mut touched = Vec::new();
-    for (run, log) in std::mem::take(&mut *lock(&shared.retired)) {
+    // Taken before the loop, whose head would keep the lock: log calls hand over full logs while these are sealed.
+    let retired = std::mem::take(&mut *lock(&shared.retired));
+    for (run, log) in retired {
         match shared.seal_own(run, &log) {
             Ok(()) => touched.push(run),
             // Without a holder this log is found when its run is settled.

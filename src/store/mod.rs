@@ -3,6 +3,8 @@
 //! Order of locks, outermost first; nobody takes an outer one while holding an inner one:
 //! maintenance, run lock (file), store lock (file), journal, heads and segments, a writer's committer, its appender.
 
+mod ahead;
+mod append_lock;
 mod appender;
 mod artifacts;
 mod edit;
@@ -135,8 +137,9 @@ pub(crate) struct Shared {
     maintenance: Mutex<()>,
     /// Hybrid logical clock: later than every change this process has seen.
     clock_us: AtomicU64,
-    /// Wakes the thread that prepares extents and syncs, and the one that seals and compacts.
+    /// Wakes the thread that prepares extents and logs, the one that syncs, and the one that seals and compacts.
     append_alarm: worker::Alarm,
+    sync_alarm: worker::Alarm,
     seal_alarm: worker::Alarm,
 }
 
@@ -229,9 +232,10 @@ impl Store {
     /// # Errors
     /// The first error met; the work that failed is tried again by the next call.
     pub fn maintain(&self) -> Result<bool> {
+        let ahead = maintenance::keep_ahead(&self.shared);
         let kept_up = maintenance::keep_up(&self.shared, true);
         let tidied = maintenance::tidy_up(&self.shared);
-        Ok(kept_up? | tidied?)
+        Ok(ahead? | kept_up? | tidied?)
     }
 
     /// Seals what was ended, and says what went wrong, which dropping the store does not. The background thread stops

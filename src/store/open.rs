@@ -50,6 +50,7 @@ impl Store {
             maintenance: Mutex::default(),
             clock_us: AtomicU64::new(0),
             append_alarm: Alarm::default(),
+            sync_alarm: Alarm::default(),
             seal_alarm: Alarm::default(),
             env,
             paths,

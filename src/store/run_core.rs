@@ -1,5 +1,6 @@
 //! What a run's writer and its handles share: the appender, what it knows of the run, and the syncs.
 
+use super::append_lock::AppendLock;
 use super::appender::{Appender, SyncWork};
 use super::{Shared, lock};
 use crate::catalog::RunState;
@@ -11,6 +12,7 @@ use crate::types::{ExperimentId, ParamKey, RunId, RunName, RunStatus, StatusCaus
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What the writer and its handles share.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ pub(crate) struct RunCore {
     pub(super) shared: Arc<Shared>,
     pub(super) id: RunId,
     pub(super) dir: PathBuf,
-    pub(super) appender: Mutex<Appender>,
+    pub(super) appender: AppendLock<Appender>,
     committer: Committer,
     meta: Mutex<KnownMeta>,
 }
@@ -31,9 +33,14 @@ struct KnownMeta {
 }
 
 /// Lets the callers that wait for the medium share one sync: whoever comes first syncs for all.
+///
+/// The callers of one sync are back about the same time with their next calls. The first of them waits a little for as
+/// many as there were: else it would sync for itself alone, and the others would wait for two syncs each.
 #[derive(Debug, Default)]
 struct Committer {
     state: Mutex<CommitState>,
+    /// A caller has come, and a sync has ended.
+    arrived: Condvar,
     done: Condvar,
 }
 
@@ -42,9 +49,17 @@ struct CommitState {
     /// Every call up to this one is durable.
     synced: u64,
     syncing: bool,
-    /// When the last sync began, by the monotonic clock.
+    /// When the last sync began, by the monotonic clock, and how long it took.
     last_us: u64,
+    took_us: u64,
+    /// Callers that are not served yet, and how many the last sync has served.
+    waiting: usize,
+    served: usize,
 }
+
+/// How long the first caller waits for others, as a part of the last sync's time, and at most.
+const PATIENCE_PART: u64 = 8;
+const MAX_PATIENCE_US: u64 = 1000;
 
 impl RunCore {
     /// Begins a writer with a log of its own and writes the first changes. The caller holds the run's lock.
@@ -59,19 +74,27 @@ impl RunCore {
         let dir = shared.paths.run(experiment_id, id);
         let log_bytes = shared.options.log_bytes;
         let log_id = shared.new_log_id(after_us);
-        let appender = Appender::create(&shared.env, id, dir.clone(), log_id, shared.mapped, log_bytes)?;
+        let appender = Appender::create(
+            &shared.env,
+            id,
+            dir.clone(),
+            log_id,
+            shared.mapped,
+            log_bytes,
+            shared.options.background,
+        )?;
         let core = Arc::new(Self {
             shared: Arc::clone(shared),
             id,
             dir,
-            appender: Mutex::new(appender),
+            appender: AppendLock::new(appender),
             committer: Committer::default(),
             meta: Mutex::new(KnownMeta { state: known, segments: HashSet::new() }),
         });
         let begun = core.begin_run(changes);
         if let Err(error) = begun {
             // Nobody was told of this log.
-            let path = lock(&core.appender).log_path();
+            let path = core.appender.lock().log_path();
             let _ = path.map(|path| shared.env.fs.remove_file(&path));
             return Err(error);
         }
@@ -103,16 +126,15 @@ impl RunCore {
     }
 
     /// Runs one log call.
+    #[inline]
     pub(super) fn append(&self, call: impl FnOnce(&mut Appender) -> Result<()>) -> Result<()> {
-        let mut appender = lock(&self.appender);
+        let mut appender = self.appender.lock();
         call(&mut appender)?;
         let sequence = appender.sequence();
-        let needs_help = appender.wants_next();
-        let full = appender.take_full();
+        let has_wish = appender.take_wish();
         drop(appender);
-        if needs_help || !full.is_empty() {
-            self.retire(full);
-            self.shared.append_alarm.ring();
+        if has_wish {
+            self.wake_background();
         }
         match self.shared.options.durability {
             Durability::Process => Ok(()),
@@ -120,24 +142,39 @@ impl RunCore {
         }
     }
 
+    #[cold]
+    fn wake_background(&self) {
+        let full = self.appender.lock().take_full();
+        self.retire(full);
+        self.shared.append_alarm.ring();
+    }
+
     /// Returns when call number `sequence` is on the medium.
     fn commit(&self, sequence: u64) -> Result<()> {
         let mut state = lock(&self.committer.state);
-        loop {
-            if state.synced >= sequence {
-                return Ok(());
-            }
-            if !state.syncing {
-                break;
-            }
+        state.waiting += 1;
+        self.committer.arrived.notify_all();
+        while state.synced < sequence && state.syncing {
             state = self.committer.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        if state.synced >= sequence {
+            state.waiting -= 1;
+            return Ok(());
+        }
         state.syncing = true;
+        let wanted = state.served;
+        let patience = Duration::from_micros((state.took_us / PATIENCE_PART).min(MAX_PATIENCE_US));
+        let few = |state: &mut CommitState| state.waiting < wanted;
+        let waited = self.committer.arrived.wait_timeout_while(state, patience, few);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.served = state.waiting;
         state.last_us = self.shared.env.clock.monotonic_us();
         drop(state);
         let synced = self.sync_once();
         let mut state = lock(&self.committer.state);
+        state.took_us = self.shared.env.clock.monotonic_us().saturating_sub(state.last_us);
         state.syncing = false;
+        state.waiting -= 1;
         if let Ok(upto) = &synced {
             state.synced = state.synced.max(*upto);
         }
@@ -148,7 +185,7 @@ impl RunCore {
 
     /// Makes everything published so far durable; returns the number of the last call in it.
     fn sync_once(&self) -> Result<u64> {
-        let SyncWork { sequence, files, names } = lock(&self.appender).begin_sync()?;
+        let SyncWork { sequence, files, names } = self.appender.lock().begin_sync()?;
         let synced = files.iter().try_for_each(|file| file.sync().at(&self.dir, "sync a log in")).and_then(|()| {
             if !names {
                 return Ok(());
@@ -158,7 +195,7 @@ impl RunCore {
         match synced {
             Ok(()) => Ok(sequence),
             Err(error) => {
-                lock(&self.appender).poison(&error.to_string());
+                self.appender.lock().poison(&error.to_string());
                 Err(error)
             }
         }
@@ -173,18 +210,18 @@ impl RunCore {
         if now_us.saturating_sub(last_us) < interval_us {
             return false;
         }
-        let appender = lock(&self.appender);
+        let appender = self.appender.lock();
         !appender.is_poisoned() && appender.sequence() > synced
     }
 
     /// Makes everything logged so far durable.
     pub(super) fn sync(&self) -> Result<()> {
-        let sequence = lock(&self.appender).sequence();
+        let sequence = self.appender.lock().sequence();
         self.commit(sequence)
     }
 
     pub(super) fn is_ended(&self) -> bool {
-        lock(&self.appender).is_ended()
+        self.appender.lock().is_ended()
     }
 
     /// Hands full logs over for sealing. They stay locked until that is done.
@@ -193,20 +230,6 @@ impl RunCore {
             lock(&self.shared.retired).extend(full.into_iter().map(|log| (self.id, log)));
             self.shared.seal_alarm.ring();
         }
-    }
-
-    /// Prepares the log's next extent, outside the lock that appends wait for.
-    pub(super) fn prepare_next(&self) -> Result<bool> {
-        let plan = lock(&self.appender).plan_next();
-        let Some(mut next) = plan else { return Ok(false) };
-        let prepared = next.prepare();
-        let mut appender = lock(&self.appender);
-        match &prepared {
-            Ok(()) => appender.install_next(next),
-            // The writer asks for itself when it really needs the room.
-            Err(_) => appender.refuse_next(),
-        }
-        prepared.map(|()| true)
     }
 
     pub(super) fn end(&self, status: RunStatus, cause: StatusCause, end_time: Option<i64>) -> Result<()> {
@@ -226,12 +249,15 @@ impl RunCore {
     }
 
     fn close(&self, records: &[Meta]) -> Result<()> {
-        let (ended, full) = {
-            let mut appender = lock(&self.appender);
+        let (ended, full, unwanted) = {
+            let mut appender = self.appender.lock();
             let said = if records.is_empty() { Ok(()) } else { appender.meta(records) };
             let ended = said.and_then(|()| appender.end());
-            (ended, appender.take_full())
+            let unwanted = if appender.is_ended() { appender.take_next_log() } else { None };
+            (ended, appender.take_full(), unwanted)
         };
+        // What cannot be removed says nothing, and is swept up with the run.
+        let _ = self.discard(unwanted);
         // In this order: whoever finds the run to settle finds its logs to seal.
         self.retire(full);
         lock(&self.shared.to_settle).push(self.id);
@@ -260,7 +286,7 @@ impl RunCore {
                 }
             }
         }
-        let own = lock(&self.appender).log_path();
+        let own = self.appender.lock().log_path();
         for (id, path) in files.logs.iter().filter(|(_, path)| Some(path) != own.as_ref()) {
             match self.shared.log_content(self.id, *id, path, false) {
                 Ok(content) => content.head.meta().iter().for_each(|record| known.state.apply(record)),

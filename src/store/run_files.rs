@@ -7,7 +7,7 @@ use super::paths::{RunEntryName, parse_run_entry};
 use super::{Shared, lock};
 use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
-use crate::log::{LogEnd, LogReader};
+use crate::log::{LogEnd, LogReader, Opened};
 use crate::segment::{Head, SegmentReader};
 use crate::types::{LogId, RunId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -172,10 +172,15 @@ impl Shared {
         let cached = match cached {
             Some(cached) => cached,
             None => {
-                let Some(reader) = LogReader::open(&self.env, path)? else {
-                    let reason = "its first page is missing".to_owned();
-                    let end = LogEnd::Damaged { offset: 0, reason };
-                    return Ok(LogContent { head: Arc::default(), end, live: false, before: None, position: 0 });
+                let blank = |live, end| LogContent { head: Arc::default(), end, live, before: None, position: 0 };
+                let reader = match LogReader::open(&self.env, path)? {
+                    Opened::Log(reader) => reader,
+                    Opened::Prepared => return Ok(blank(true, LogEnd::Complete)),
+                    Opened::Blank | Opened::Zeros => return Ok(blank(false, LogEnd::Complete)),
+                    Opened::Lost => {
+                        let reason = "its first page is missing".to_owned();
+                        return Ok(blank(false, LogEnd::Damaged { offset: 0, reason }));
+                    }
                 };
                 if (reader.header().run_id, reader.header().log_id) != (run, id) {
                     return Err(Error::corrupt(path, 0, "it is a log of another run or name"));

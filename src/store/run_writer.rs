@@ -2,9 +2,10 @@
 
 use super::paths::ARTIFACTS;
 use super::run_core::RunCore;
-use super::{Artifacts, Open, lock};
+use super::{Artifacts, Open};
 use crate::error::{Error, Result};
-use crate::format::record::Change;
+use crate::format::record::{Change, ColumnsPlan};
+use crate::limits;
 use crate::types::{Point, RunId, RunName, RunStatus, StatusCause, TagKey, check_value};
 use std::sync::Arc;
 
@@ -95,7 +96,7 @@ impl RunWriter {
     /// # Errors
     /// The key breaks a rule of [`MetricKey`](crate::MetricKey), the run has too many metrics, or the writer has ended.
     pub fn metric(&self, key: &str) -> Result<Metric> {
-        let number = lock(&self.core.appender).number(key)?;
+        let number = self.core.appender.lock().number(key)?;
         Ok(Metric { core: Arc::clone(&self.core), number })
     }
 
@@ -104,7 +105,7 @@ impl RunWriter {
     /// # Errors
     /// As [`Self::metric`]; the list is empty, or names a metric twice.
     pub fn row(&self, keys: &[&str]) -> Result<Row> {
-        let number = self.core.row_number(&mut lock(&self.core.appender), keys.iter().copied())?;
+        let number = self.core.row_number(&mut self.core.appender.lock(), keys.iter().copied())?;
         Ok(Row { core: Arc::clone(&self.core), number, len: keys.len() })
     }
 
@@ -276,7 +277,11 @@ impl Metric {
         if values.is_empty() {
             return Ok(());
         }
-        self.core.append(|appender| appender.columns(self.number, steps, timestamps, values))
+        // How the columns are stored is found out before the writer's lock is taken.
+        let piece = limits::MAX_COLUMN_PIECE_POINTS;
+        let axes = steps.chunks(piece).zip(timestamps.chunks(piece));
+        let pieces: Vec<_> = axes.zip(values.chunks(piece)).map(|((s, t), v)| ColumnsPlan::new(s, t, v)).collect();
+        self.core.append(|appender| appender.columns(self.number, &pieces))
     }
 }
 

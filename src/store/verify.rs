@@ -9,7 +9,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, next_entry};
 use crate::format::header::{FileType, HEADER_LEN, Header, decode_body};
 use crate::format::wire::Reader;
-use crate::log::{LogEnd, LogReader, header_error};
+use crate::log::{LogEnd, LogReader, Opened, header_error};
 use crate::segment::{Head, SegmentReader};
 use crate::types::RunId;
 use std::path::{Path, PathBuf};
@@ -202,11 +202,12 @@ fn check_run_file(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyR
 }
 
 fn check_log(shared: &Shared, path: &Path, run: RunId) -> Result<()> {
-    let Some(mut reader) = LogReader::open(&shared.env, path)? else {
-        let is_zero = read(shared, path)?.iter().all(|byte| *byte == 0);
-        // What was never synced and went with the power looks like this too, but somebody should know either way.
-        let reason = if is_zero { "there is nothing in it but zeros" } else { "its first page is missing" };
-        return Err(Error::corrupt(path, 0, reason));
+    let mut reader = match LogReader::open(&shared.env, path)? {
+        Opened::Log(reader) => reader,
+        Opened::Prepared | Opened::Blank => return Ok(()),
+        // What was never synced and went with the power looks like this; so does damage.
+        Opened::Zeros => return Err(Error::corrupt(path, 0, "there is nothing in it but zeros")),
+        Opened::Lost => return Err(Error::corrupt(path, 0, "its first page is missing")),
     };
     if reader.header().run_id != run {
         return Err(Error::corrupt(path, 0, "it is the log of another run"));

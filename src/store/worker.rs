@@ -1,7 +1,7 @@
 //! The background threads: each waits for its alarm or the clock, does one round of maintenance, and starts again.
 //!
-//! Two of them, since a merge can take seconds and a sync must not wait for it: one keeps up with the writers (extents
-//! ahead of need, syncs that are due), one seals, settles and compacts.
+//! Three of them, since a merge can take seconds and a sync some tenths of one: one keeps ahead of the writers
+//! (extents and logs before they are needed), one syncs what is due, one seals, settles and compacts.
 
 use super::{Shared, lock, maintenance};
 use crate::error::{Error, Result};
@@ -64,20 +64,23 @@ pub(crate) struct Worker {
 }
 
 type Round = fn(&Arc<Shared>) -> Result<bool>;
+type GetAlarm = fn(&Shared) -> &Alarm;
 
 impl Worker {
     pub(crate) fn start(shared: &Arc<Shared>) -> Result<Self> {
         // Half the interval: a sync that was not due at one look is not late at the next.
         let tick = (shared.options.sync_interval / 2).clamp(Duration::from_millis(1), MAX_SLEEP);
         let mut worker = Self { shared: Arc::clone(shared), threads: Vec::new() };
-        let rounds: [(&str, Round, Duration); 2] = [
-            ("trackway-sync", |shared| maintenance::keep_up(shared, false), tick),
-            ("trackway-seal", maintenance::tidy_up, MAX_SLEEP),
+        let rounds: [(&str, GetAlarm, Round, Duration); 3] = [
+            ("trackway-ahead", |shared| &shared.append_alarm, maintenance::keep_ahead, MAX_SLEEP),
+            ("trackway-sync", |shared| &shared.sync_alarm, |shared| maintenance::keep_up(shared, false), tick),
+            ("trackway-seal", |shared| &shared.seal_alarm, maintenance::tidy_up, MAX_SLEEP),
         ];
-        for (name, round, tick) in rounds {
+        for (name, alarm, round, tick) in rounds {
             let shared = Arc::clone(shared);
-            let spawned =
-                std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared, name, round, tick));
+            let spawned = std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || run(&shared, alarm(&shared), round, tick));
             match spawned {
                 Ok(thread) => worker.threads.push(thread),
                 Err(error) => {
@@ -93,6 +96,7 @@ impl Worker {
     /// Returns when the threads have ended.
     pub(crate) fn stop(self) {
         self.shared.append_alarm.stop();
+        self.shared.sync_alarm.stop();
         self.shared.seal_alarm.stop();
         for thread in self.threads {
             // A panic was noted by its thread.
@@ -113,9 +117,8 @@ impl Drop for Guard<'_> {
     }
 }
 
-fn run(shared: &Arc<Shared>, name: &str, round: Round, tick: Duration) {
+fn run(shared: &Arc<Shared>, alarm: &Alarm, round: Round, tick: Duration) {
     let _guard = Guard(shared);
-    let alarm = if name == "trackway-sync" { &shared.append_alarm } else { &shared.seal_alarm };
     while alarm.wait(tick) {
         if let Err(error) = round(shared) {
             shared.note_once(shared.paths.root(), &error);

@@ -1,6 +1,7 @@
 //! Scenarios: what a user does, one module each. One binary, since each costs a link of the whole engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod ahead;
 mod append_read;
 mod artifacts;
 mod chart;

@@ -213,7 +213,7 @@ def read_run(folder, run):
     for name in names:
         path, (created, dash, salt) = os.path.join(folder, name), name[:-4].partition("-")
         if name.endswith(".log") and dash and (int(created, 16), int(salt, 16)) not in taken:
-            if not open(path, "rb").read(128).strip(b"\0"):
+            if not open(path, "rb").read(8).strip(b"\0"):
                 continue  # Never synced, and lost with the power.
             log = read_log(path, owner)
             if not log.before_end or log.before in taken or ends.get(log.before) == log.before_end:

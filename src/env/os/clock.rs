@@ -33,7 +33,7 @@ impl Clock for OsClock {
     fn now_us(&self) -> u64 {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+            .map_or(0, |since| since.as_secs().saturating_mul(1_000_000).saturating_add(since.subsec_micros().into()))
     }
 
     fn monotonic_us(&self) -> u64 {

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::map::{self, MappedExtent};
-use super::super::{Extent, File, Region};
+use super::super::{Extent, File, Region, Window};
 use super::lock;
 
 /// What offset and length of an extent are multiples of.
@@ -121,15 +121,15 @@ impl File for OsFile {
         map::map_file(&self.file)
     }
 
-    fn extent(&self, offset: u64, len: usize, mapped: bool) -> io::Result<Box<dyn Extent>> {
+    fn extent(&self, offset: u64, len: usize, mapped: bool) -> io::Result<Window> {
         let whole = len > 0 && offset.is_multiple_of(EXTENT_UNIT) && (len as u64).is_multiple_of(EXTENT_UNIT);
         if !whole {
             return Err(invalid("an extent is made of whole pages"));
         }
         if mapped {
-            return Ok(Box::new(MappedExtent::new(&self.file, offset, len)?));
+            return Ok(Window::Mapped(MappedExtent::new(&self.file, offset, len)?));
         }
-        Ok(Box::new(BufferedExtent::new(Arc::clone(&self.file), offset, len)?))
+        Ok(Window::Other(Box::new(BufferedExtent::new(Arc::clone(&self.file), offset, len)?)))
     }
 }
 
@@ -213,7 +213,7 @@ impl Extent for BufferedExtent {
         Ok(())
     }
 
-    fn prefault(&mut self) {}
+    fn prefault(&mut self, _large_pages: bool) {}
 }
 
 #[cfg(test)]

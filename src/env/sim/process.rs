@@ -13,7 +13,7 @@ use super::node::BLOCK;
 use super::state::{Apply, State};
 use super::tree::{Ino, Node};
 use super::{Op, SimDisk};
-use crate::env::{Clock, DirEntry, Extent, File, FileKind, Fs, Lock, Metadata, Region};
+use crate::env::{Clock, DirEntry, Extent, File, FileKind, Fs, Lock, Metadata, Region, Window};
 
 /// Real time after which a lock that nobody gives back counts as a deadlock of the test.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -293,7 +293,7 @@ impl File for SimFile {
         Ok(Region::from_vec(file.data.clone()))
     }
 
-    fn extent(&self, offset: u64, len: usize, mapped: bool) -> io::Result<Box<dyn Extent>> {
+    fn extent(&self, offset: u64, len: usize, mapped: bool) -> io::Result<Window> {
         if len == 0 || !offset.is_multiple_of(BLOCK) || !(len as u64).is_multiple_of(BLOCK) {
             return Err(error(io::ErrorKind::InvalidInput));
         }
@@ -310,7 +310,7 @@ impl File for SimFile {
         read(&state, self.ino, &mut bytes, offset)?;
         let id = state.open(self.pid, self.ino);
         let file = Self { disk: self.disk.clone(), pid: self.pid, ino: self.ino, id, writable: self.writable };
-        Ok(Box::new(SimExtent { file, offset, bytes, mapped }))
+        Ok(Window::Other(Box::new(SimExtent { file, offset, bytes, mapped })))
     }
 }
 
@@ -391,5 +391,5 @@ impl Extent for SimExtent {
         stored
     }
 
-    fn prefault(&mut self) {}
+    fn prefault(&mut self, _large_pages: bool) {}
 }

@@ -8,7 +8,7 @@ use crate::env::{Env, Region};
 use crate::format::catalog::{RunEntry, next_entry};
 use crate::format::header::{FileType, HEADER_LEN, Header};
 use crate::format::wire::Reader;
-use crate::log::LogReader;
+use crate::log::{LogReader, Opened};
 use crate::segment::{Head, SegmentReader};
 use crate::{ExperimentId, NewRun, RunFilter, RunId, Store, StoreOptions, View};
 use std::collections::BTreeMap;
@@ -170,7 +170,7 @@ pub fn log(bytes: &[u8]) {
     disk.set_contents("/a.log", file_bytes(original, bytes));
     let env = disk.process();
     for live in [true, false] {
-        let Ok(Some(mut reader)) = LogReader::open(&env, Path::new("/a.log")) else { continue };
+        let Ok(Opened::Log(mut reader)) = LogReader::open(&env, Path::new("/a.log")) else { continue };
         let mut head = Head::default();
         let mut visit = |payload: &[u8], from: usize| head.ingest(payload, from);
         let _ = if live { reader.read_live(&mut visit) } else { reader.read_dead(&mut visit) };

@@ -1,0 +1,98 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+use crate::env::sim::SimDisk;
+use crate::log::BlankLog;
+use crate::store::ahead::AheadWork;
+
+const SECOND: u64 = 1_000_000;
+
+fn appender(env: &Env, log_bytes: u64) -> Appender {
+    let dir = PathBuf::from("/run");
+    env.fs.create_dir_all(&dir).unwrap();
+    let id = LogId { created_us: 1, salt: 2 };
+    Appender::create(env, RunId::from_bytes([1; 16]), dir, id, true, log_bytes, true).unwrap()
+}
+
+/// Does what the background would do.
+fn prepare(appender: &mut Appender, env: &Env, now_us: u64) -> Option<bool> {
+    let AheadWork { extent, log, .. } = appender.plan_ahead(now_us, SECOND);
+    if let Some(mut next) = extent {
+        next.prepare().unwrap();
+        appender.install_next(next);
+    }
+    let (id, path, plan) = log?;
+    let blank = BlankLog::create(env, &path, plan).unwrap();
+    assert!(appender.install_log(NextLog::new(id, blank)).is_none());
+    Some(plan.large_pages)
+}
+
+fn log_bytes(appender: &mut Appender, bytes: usize) {
+    for _ in 0..bytes / 80_000 {
+        let values = vec![0.5; 10_000];
+        let steps = vec![1; 10_000];
+        appender.columns(0, &[ColumnsPlan::new(&steps, &steps, &values)]).unwrap();
+    }
+}
+
+#[test]
+fn a_fast_writer_gets_large_pages_and_leaves_them_when_it_is_slow() {
+    let disk = SimDisk::new(1);
+    let env = disk.process();
+    let mut appender = appender(&env, 4 << 20);
+    appender.number("loss").unwrap();
+    log_bytes(&mut appender, 3 << 20);
+    assert!(appender.take_wish());
+    assert_eq!(prepare(&mut appender, &env, SECOND / 100), Some(true));
+    let first = appender.log_path();
+    log_bytes(&mut appender, 2 << 20);
+    let second = appender.log_path();
+    assert_ne!(first, second);
+    assert_eq!(appender.take_full().len(), 1);
+    appender.take_wish();
+    let point = Point::new(1, 1, 0.5);
+    for second in 1..10 {
+        appender.point(0, point).unwrap();
+        appender.begin_sync().unwrap();
+        assert!(appender.take_full().is_empty());
+        if appender.take_wish() {
+            assert_eq!(prepare(&mut appender, &env, second * SECOND), Some(false));
+            break;
+        }
+    }
+    appender.point(0, point).unwrap();
+    assert_ne!(appender.log_path(), second);
+    assert_eq!(appender.take_full().len(), 1);
+}
+
+#[test]
+fn a_call_that_does_not_fit_begins_the_prepared_log() {
+    let disk = SimDisk::new(2);
+    let env = disk.process();
+    let mut appender = appender(&env, 4 << 20);
+    appender.number("loss").unwrap();
+    log_bytes(&mut appender, 3 << 20);
+    assert_eq!(prepare(&mut appender, &env, SECOND / 100), Some(true));
+    let (first, calls) = (appender.log_path(), disk.calls());
+    let values = vec![0.5; limits::MAX_COLUMN_PIECE_POINTS];
+    let steps = vec![1; values.len()];
+    let plan = ColumnsPlan::new(&steps, &steps, &values);
+    appender.columns(0, &[plan, plan, plan]).unwrap();
+    assert_ne!(appender.log_path(), first);
+    assert_eq!(appender.take_full().len(), 1);
+    // Stores only: the close of the old log, the begin of the new one, what is known of the run, a definition, the call.
+    assert!(disk.calls() - calls < 20);
+}
+
+#[test]
+fn a_log_that_came_too_late_is_given_back() {
+    let disk = SimDisk::new(3);
+    let env = disk.process();
+    let mut appender = appender(&env, 64 << 10);
+    appender.number("loss").unwrap();
+    log_bytes(&mut appender, 80_000);
+    let (id, path, plan) = appender.plan_ahead(0, SECOND).log.unwrap();
+    let late = NextLog::new(id, BlankLog::create(&env, &path, plan).unwrap());
+    appender.end().unwrap();
+    assert!(appender.install_log(late).is_some());
+}
