@@ -103,6 +103,8 @@ pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(
     let mut base = 0;
     let mut left = n;
     out.reserve(n);
+    // Outside of the loop, for clearing them would cost a tenth of it.
+    let (mut numbers, mut values) = ([0; BLOCK], [0; BLOCK]);
     while left > 0 {
         let count = left.min(BLOCK);
         left -= count;
@@ -110,12 +112,10 @@ pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(
         base = head.base;
         let packed = bits::take_packed(&mut bytes, count, head.width)?;
         if bits::in_lanes(count, head.width) {
-            let mut numbers = [0; BLOCK];
             bits::unpack_lanes(packed, head.width, &mut numbers);
             match head.smallest {
                 None => out.extend(numbers.iter().map(|number| head.base.wrapping_add(i64::from(*number)))),
                 Some(smallest) => {
-                    let mut values = [0; BLOCK];
                     let steps = numbers.iter().map(|number| smallest.wrapping_add(i64::from(*number)));
                     sum(head.base.wrapping_sub(smallest), steps, &mut values);
                     out.extend_from_slice(&values);
@@ -126,7 +126,6 @@ pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(
             match head.smallest {
                 None => out.extend(numbers.map(|number| head.base.wrapping_add(number.cast_signed()))),
                 Some(smallest) => {
-                    let mut values = [0; BLOCK];
                     let values = values.get_mut(..count).unwrap_or_default();
                     let steps = numbers.map(|number| smallest.wrapping_add(number.cast_signed()));
                     sum(head.base.wrapping_sub(smallest), steps, values);

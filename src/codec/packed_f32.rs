@@ -122,15 +122,27 @@ fn places(block: &[f64]) -> (u16, u16) {
 pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
     let mut left = n;
     out.reserve(n);
+    // Outside of the loop, for clearing them would cost a tenth of it.
+    let mut scratch = Scratch::default();
     while left > 0 {
         let count = left.min(BLOCK);
         left -= count;
-        let block = Block::take(&mut bytes, count)?;
-        let mut values = [0.0; BLOCK];
-        block.read(&mut values)?;
+        let values = Block::take(&mut bytes, count)?.read(&mut scratch)?;
         out.extend_from_slice(values.get(..count).unwrap_or_default());
     }
     if bytes.is_empty() { Ok(()) } else { Err(CodecError("bytes after the last block")) }
+}
+
+/// Room to unpack a block.
+struct Scratch {
+    numbers: [u32; BLOCK],
+    values: [f64; BLOCK],
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { numbers: [0; BLOCK], values: [0.0; BLOCK] }
+    }
 }
 
 /// The blocks of a column, not unpacked: for questions about a part of it.
@@ -164,6 +176,7 @@ impl<'a> Blocks<'a> {
         to: usize,
         visit: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<(), CodecError> {
+        let mut scratch = Scratch::default();
         for (number, block) in self.0.iter().enumerate().take(to.div_ceil(BLOCK)).skip(from / BLOCK) {
             let start = number * BLOCK;
             let (first, last) = (from.saturating_sub(start), (to - start).min(block.count));
@@ -173,8 +186,7 @@ impl<'a> Blocks<'a> {
                     visit(start + place, &[block.value(place)?]);
                 }
             } else {
-                let mut values = [0.0; BLOCK];
-                block.read(&mut values)?;
+                let values = block.read(&mut scratch)?;
                 visit(start + first, values.get(first..last).unwrap_or_default());
             }
         }
@@ -217,16 +229,16 @@ impl<'a> Block<'a> {
             let number = bits::lane_number(self.packed, self.head.width, index);
             return Ok(narrow::widen(bits_of(self.head.base.wrapping_add(number))));
         }
-        let mut values = [0.0; BLOCK];
-        self.read(&mut values)?;
+        let mut scratch = Scratch::default();
+        let values = self.read(&mut scratch)?;
         Ok(values.get(index).copied().unwrap_or(f64::NAN))
     }
 
-    /// Unpacks the block into the beginning of `values`.
-    fn read(&self, values: &mut [f64; BLOCK]) -> Result<(), CodecError> {
-        let mut numbers = [0_u32; BLOCK];
+    /// Unpacks the block: its values come first in the answer, what comes after them means nothing.
+    fn read<'s>(&self, scratch: &'s mut Scratch) -> Result<&'s [f64; BLOCK], CodecError> {
+        let Scratch { numbers, values } = scratch;
         if bits::in_lanes(self.count, self.head.width) {
-            bits::unpack_lanes(self.packed, self.head.width, &mut numbers);
+            bits::unpack_lanes(self.packed, self.head.width, numbers);
         } else {
             let row = bits::unpack_row(self.packed, self.count, self.head.width)?;
             numbers.iter_mut().zip(row).for_each(|(slot, number)| *slot = number as u32);
@@ -236,14 +248,14 @@ impl<'a> Block<'a> {
             None => numbers.iter_mut().for_each(|number| *number = bits_of(base.wrapping_add(*number))),
             Some(smallest) => {
                 let mut ordinal = base.wrapping_sub(smallest);
-                for number in &mut numbers {
+                for number in numbers.iter_mut() {
                     ordinal = ordinal.wrapping_add(smallest.wrapping_add(*number));
                     *number = bits_of(ordinal);
                 }
             }
         }
-        narrow::widen_all(&numbers, values);
-        Ok(())
+        narrow::widen_all(numbers.as_slice(), values);
+        Ok(values)
     }
 }
 
