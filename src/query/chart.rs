@@ -8,7 +8,7 @@
 use super::metric::{MetricQuery, Span};
 use crate::error::{Error, Result};
 use crate::store::{PartValues, Piece, PieceSummary};
-use crate::types::{Columns, Stats};
+use crate::types::{Columns, Stats, extremes};
 
 /// Widest chart: more columns than any screen has.
 const MAX_WIDTH: usize = 1 << 20;
@@ -352,11 +352,7 @@ fn part(column: usize, rows: std::ops::Range<usize>, xs: &Xs<'_>, values: &PartV
     let mut min: Option<(usize, f64)> = None;
     let mut max: Option<(usize, f64)> = None;
     values.visit_extremes(rows.start, rows.end, &mut |first, part| {
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in part {
-            low = if *value < low { *value } else { low };
-            high = if *value > high { *value } else { high };
-        }
+        let (low, high) = extremes(part);
         let place = |wanted: f64| part.iter().position(|value| *value == wanted).map(|at| (first + at, wanted));
         if min.is_none_or(|(_, known)| low < known) {
             min = place(low).or(min);

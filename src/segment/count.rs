@@ -1,6 +1,6 @@
 //! Statistics of one chunk. What depends on steps and timestamps alone is found once for all metrics that share them.
 
-use crate::types::{Point, Stats};
+use crate::types::{Point, Stats, extremes};
 
 /// Steps and timestamps of a chunk, and what they say about every metric that has them.
 #[derive(Clone, Copy, Debug)]
@@ -47,13 +47,8 @@ impl<'a> ChunkAxis<'a> {
 
     /// Statistics of a metric with these values, one a row: the same as pushing point after point.
     pub(crate) fn count(&self, values: &[f64]) -> Stats {
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        let mut nan_count = 0_u64;
-        for value in values {
-            low = if *value < low { *value } else { low };
-            high = if *value > high { *value } else { high };
-            nan_count += u64::from(value.is_nan());
-        }
+        let (low, high) = extremes(values);
+        let nan_count = values.iter().map(|value| u64::from(value.is_nan())).sum::<u64>();
         let (mut sum, mut sum_of_squares) = (0.0, 0.0);
         for value in values {
             let number = if value.is_nan() { 0.0 } else { *value };

@@ -106,6 +106,23 @@ impl Stats {
     }
 }
 
+/// The smallest and the largest of the values that are not NaN; infinities the wrong way round when there is none.
+pub(crate) fn extremes(values: &[f64]) -> (f64, f64) {
+    // Eight at a time, each against its own: compared one by one every value would wait for the one before it.
+    let (mut lows, mut highs) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut take = |part: &[f64]| {
+        for ((value, low), high) in part.iter().zip(&mut lows).zip(&mut highs) {
+            *low = if *value < *low { *value } else { *low };
+            *high = if *value > *high { *value } else { *high };
+        }
+    };
+    eights.iter().for_each(|eight| take(eight));
+    take(rest);
+    let low = lows.into_iter().fold(f64::INFINITY, |low, other| if other < low { other } else { low });
+    (low, highs.into_iter().fold(f64::NEG_INFINITY, |high, other| if other > high { other } else { high }))
+}
+
 fn widen(range: Option<(i64, i64)>, other: (i64, i64)) -> Option<(i64, i64)> {
     Some(range.map_or(other, |(low, high)| (low.min(other.0), high.max(other.1))))
 }
