@@ -7,6 +7,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The result of every fallible call of this crate.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+/// use trackway::{Result, RunId, Store};
+///
+/// fn best_loss(store: &Store, id: RunId) -> Result<Option<f64>> {
+///     Ok(store.snapshot(id)?.stats("loss").and_then(|stats| stats.min).map(|point| point.value))
+/// }
+/// # run.log_metric("loss", 1, 0.5)?;
+/// assert_eq!(best_loss(&store, run.id())?, Some(0.5));
+/// # Ok::<(), trackway::Error>(())
+/// ```
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong, with enough context to find it.

@@ -89,6 +89,14 @@ impl Default for StoreOptions {
 
 impl StoreOptions {
     /// The defaults: read and write, created when missing, sync every second.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use trackway::StoreOptions;
+    /// let store = StoreOptions::new().open(&path)?; // as Store::open
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self {
             read_only: false,
@@ -106,12 +114,29 @@ impl StoreOptions {
     }
 
     /// Opens for reading only: no file is created or changed, no thread is started. Default: false.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// # trackway::Store::open(&path)?;
+    /// let viewer = trackway::StoreOptions::new().read_only(true).open(&path)?;
+    /// assert!(viewer.create_experiment("digits").is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub const fn read_only(mut self, yes: bool) -> Self {
         self.read_only = yes;
         self
     }
 
     /// Whether a missing store is created; otherwise it is an error. Default: true (never when read-only).
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use trackway::StoreOptions;
+    /// assert!(StoreOptions::new().create(false).open(&path).is_err(), "a typing error makes no store");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub const fn create(mut self, yes: bool) -> Self {
         self.create = yes;
         self
@@ -119,54 +144,140 @@ impl StoreOptions {
 
     /// Whether a background thread syncs, seals and compacts. Without it the caller does, with
     /// [`Store::maintain`]. Default: true.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use trackway::{ExperimentId, NewRun, StoreOptions};
+    ///
+    /// let store = StoreOptions::new().background(false).open(&path)?;
+    /// let run = store.create_run(NewRun::new(ExperimentId::DEFAULT))?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// store.maintain()?; // syncs; nobody else does
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub const fn background(mut self, yes: bool) -> Self {
         self.background = yes;
         self
     }
 
     /// What a log call has reached when it returns. Default: [`Durability::Process`].
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use trackway::{Durability, ExperimentId, NewRun, StoreOptions};
+    ///
+    /// let store = StoreOptions::new().durability(Durability::Medium).open(&path)?;
+    /// let run = store.create_run(NewRun::new(ExperimentId::DEFAULT))?;
+    /// run.log_metric("accuracy", 1, 0.9)?; // survives a power loss from here on
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
     /// How logs are written. Default: [`AppendMode::Auto`].
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use trackway::{AppendMode, StoreOptions};
+    /// let store = StoreOptions::new().append_mode(AppendMode::Calls).open(&path)?;
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub const fn append_mode(mut self, mode: AppendMode) -> Self {
         self.append_mode = mode;
         self
     }
 
     /// The longest time for which an acknowledged point may exist only in the machine's memory. Default: 1 s.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use std::time::Duration;
+    /// let store = trackway::StoreOptions::new().sync_interval(Duration::from_secs(10)).open(&path)?;
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub const fn sync_interval(mut self, interval: Duration) -> Self {
         self.sync_interval = interval;
         self
     }
 
     /// Size in bytes at which a log is sealed and a new one begun; from 64 KiB to 1 GiB. Default: 16 MiB.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// // Many small runs: no log needs 16 MiB.
+    /// let store = trackway::StoreOptions::new().log_bytes(1 << 20).open(&path)?;
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn log_bytes(mut self, bytes: u64) -> Self {
         self.log_bytes = bytes.clamp(64 << 10, 1 << 30);
         self
     }
 
     /// Points in a full chunk; from 64 to 65,536. Default: 4,096.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// // Mostly read whole: long chunks are a little smaller.
+    /// let store = trackway::StoreOptions::new().chunk_rows(32_768).open(&path)?;
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn chunk_rows(mut self, rows: usize) -> Self {
         self.chunk_rows = rows.clamp(64, 1 << 16);
         self
     }
 
     /// How hard compaction compresses. Default: [`Compression::Normal`].
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use trackway::{Compression, StoreOptions};
+    ///
+    /// let archive = StoreOptions::new().compression(Compression::Archive).open(&path)?;
+    /// archive.compact(&mut |_| {})?;
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub const fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self
     }
 
     /// How long a deleted run can be restored before compaction removes its files. Default: 30 days.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use std::time::Duration;
+    ///
+    /// let store = trackway::StoreOptions::new().deleted_retention(Duration::ZERO).open(&path)?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # run.finish()?;
+    /// store.delete_run(run.id())?;
+    /// assert_eq!(store.compact(&mut |_| {})?.removed_runs, 1);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub const fn deleted_retention(mut self, retention: Duration) -> Self {
         self.deleted_retention = retention;
         self
     }
 
     /// Opens the store at `path` with these options.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// let store = trackway::StoreOptions::new().chunk_rows(8192).open(&path)?;
+    /// assert_eq!(store.path(), path);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Store::open`].

@@ -117,6 +117,20 @@ impl MetricQuery<'_> {
     /// Cost: statistics of the chunks in the range, and unpacking around the borders of columns; chunks in which the
     /// axis goes back are read whole.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for step in 0..200 { run.log_metric("loss", step, 1.0 / (step + 1) as f64)?; }
+    /// use trackway::ChartAxis;
+    ///
+    /// let snapshot = store.snapshot(run.id())?;
+    /// let chart = snapshot.metric("loss")?.steps(0..100).chart(ChartAxis::Step, 2)?;
+    /// let counts: Vec<_> = chart.columns.iter().map(|column| column.count).collect();
+    /// assert_eq!((chart.range, counts), (Some((0, 99)), vec![50, 50]));
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a width of 0, [`Error::LimitExceeded`] for one beyond 1,048,576, and as
     /// [`MetricQuery::read_into`].

@@ -101,30 +101,88 @@ impl<'a> MetricQuery<'a> {
     }
 
     /// Only points whose step lies in `range`.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for step in 1..=4 { run.log_metric_at("loss", step, 10 * step, 1.0 / step as f64)?; }
+    /// let snapshot = store.snapshot(run.id())?;
+    /// assert_eq!(snapshot.metric("loss")?.steps(2..=3).read()?.steps(), [2, 3]);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn steps(mut self, range: impl RangeBounds<i64>) -> Self {
         self.steps = Span::of(&range);
         self
     }
 
     /// Only points whose timestamp, in milliseconds since the Unix epoch, lies in `range`.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for step in [1, 2] { run.log_metric_at("loss", step, 1_699_999_999_998 + step, 0.5)?; }
+    /// let snapshot = store.snapshot(run.id())?;
+    /// let since = snapshot.metric("loss")?.timestamps(1_700_000_000_000..).read()?;
+    /// assert_eq!(since.steps(), [2]);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn timestamps(mut self, range: impl RangeBounds<i64>) -> Self {
         self.timestamps = Span::of(&range);
         self
     }
 
     /// The order, and what becomes of repeated steps.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for (step, value) in [(1, 0.5), (2, 0.4), (2, 0.3)] { run.log_metric("loss", step, value)?; }
+    /// use trackway::Order;
+    /// let snapshot = store.snapshot(run.id())?;
+    /// let columns = snapshot.metric("loss")?.order(Order::LastPerStep).read()?;
+    /// assert_eq!(columns.values(), [0.5, 0.3], "step 2 was logged again");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn order(mut self, order: Order) -> Self {
         self.order = order;
         self
     }
 
     /// Whether damaged pieces are left out instead of being an error. Default: false.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for step in 1..=4 { run.log_metric_at("loss", step, 10 * step, 1.0 / step as f64)?; }
+    /// let snapshot = store.snapshot(run.id())?;
+    /// let readable = snapshot.metric("loss")?.skip_damaged(true).read()?;
+    /// if !snapshot.damage().is_empty() {
+    ///     eprintln!("only {} points can be read", readable.len());
+    /// }
+    /// # assert_eq!(readable.len(), 4);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn skip_damaged(mut self, yes: bool) -> Self {
         self.skip_damaged = yes;
         self
     }
 
     /// All points of the answer by column.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for step in 1..=4 { run.log_metric_at("loss", step, 10 * step, 1.0 / step as f64)?; }
+    /// let snapshot = store.snapshot(run.id())?;
+    /// let columns = snapshot.metric("loss")?.read()?;
+    /// assert_eq!((columns.steps(), columns.values()[1]), (&[1, 2, 3, 4][..], 0.5));
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::read_into`].
@@ -136,6 +194,20 @@ impl<'a> MetricQuery<'a> {
 
     /// Replaces the content of `columns` by the answer. Cost: decoding the chunks that overlap the ranges, and a sort
     /// when an order is wanted in which the points do not lie already.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for step in 1..=4 { run.log_metric_at("loss", step, 10 * step, 1.0 / step as f64)?; }
+    /// let snapshot = store.snapshot(run.id())?;
+    /// let mut columns = trackway::Columns::default(); // one allocation for all metrics
+    /// for key in snapshot.run().metrics.keys() {
+    ///     snapshot.metric(key)?.read_into(&mut columns)?;
+    ///     assert_eq!(columns.len(), 4);
+    /// }
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Corrupt`] when damage is in the way; `columns` is empty then.
@@ -151,6 +223,19 @@ impl<'a> MetricQuery<'a> {
     }
 
     /// The points of the answer one by one. As written, one chunk is in memory at a time; other orders need all.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for step in 1..=4 { run.log_metric_at("loss", step, 10 * step, 1.0 / step as f64)?; }
+    /// let snapshot = store.snapshot(run.id())?;
+    /// for point in snapshot.metric("loss")?.steps(3..).points() {
+    ///     let point = point?;
+    ///     println!("{} {}", point.step, point.value);
+    /// }
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn points(&self) -> impl Iterator<Item = Result<Point>> + use<'_, 'a> {
         let (mut batches, mut failed) = (self.batches(), None);
         let mut current = Columns::default().iter().collect::<Vec<_>>().into_iter();

@@ -298,6 +298,18 @@ impl Store {
     ///
     /// Needs no pause of writers or readers. Memory is bounded by a few chunks and one run's index.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// run.finish()?;
+    /// let mut shown = String::new();
+    /// store.compact(&mut |progress| shown = format!("{} of {} runs", progress.done, progress.total))?;
+    /// assert_eq!(shown, "1 of 1 runs");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The first error met; what was done until then stays done. A read-only store.
     pub fn compact(&self, progress: &mut dyn FnMut(Progress)) -> Result<CompactionReport> {

@@ -207,6 +207,18 @@ impl Store {
     /// Runs whose writers vanished are completed: their logs are sealed, and a run that nobody writes to any more
     /// becomes [`Killed`](crate::RunStatus::Killed) with the cause [`Vanished`](crate::StatusCause::Vanished).
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use trackway::Store;
+    ///
+    /// let store = Store::open(&path)?;
+    /// let again = Store::open(&path)?; // here or in another process
+    /// let digits = store.create_experiment("digits")?;
+    /// assert_eq!(again.experiment(digits)?.name, "digits");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotAStore`] when the path is a file or a folder with other content, [`Error::UnsupportedFormat`] when
     /// a newer version wrote it, [`Error::Corrupt`] when the file that says so is damaged, [`Error::ReadOnly`] when
@@ -216,11 +228,26 @@ impl Store {
     }
 
     /// The folder of the store, as given.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// let store = trackway::Store::open(&path)?;
+    /// assert_eq!(store.path(), path);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn path(&self) -> &Path {
         self.shared.paths.root()
     }
 
     /// What opening this store, and its maintenance since, found damaged or left behind, and set aside or completed.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// assert!(store.incidents().is_empty(), "nothing was found damaged or left behind");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn incidents(&self) -> Vec<Incident> {
         lock(&self.shared.incidents).clone()
     }
@@ -228,6 +255,18 @@ impl Store {
     /// Does one round of the background work: syncs what is due, seals full logs, completes and compacts runs that
     /// ended in this process. Returns whether there was anything to do. Needed only with
     /// [`StoreOptions::background`] off; harmless otherwise.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use trackway::{ExperimentId, NewRun, StoreOptions};
+    ///
+    /// let store = StoreOptions::new().background(false).open(&path)?;
+    /// let run = store.create_run(NewRun::new(ExperimentId::DEFAULT))?;
+    /// run.finish()?;
+    /// while store.maintain()? {} // until nothing is left to do
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The first error met; the work that failed is tried again by the next call.
@@ -240,6 +279,16 @@ impl Store {
 
     /// Seals what was ended, and says what went wrong, which dropping the store does not. The background thread stops
     /// with the last writer.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// run.finish()?;
+    /// store.close()?; // the run's log is a segment now
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::maintain`]. Nothing is lost by an error: the next open takes the work up again.

@@ -87,11 +87,32 @@ impl RunWriter {
     }
 
     /// The run's id.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let text = run.id().to_string(); // for a log line, or another process
+    /// assert_eq!(text.parse::<trackway::RunId>()?, run.id());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn id(&self) -> RunId {
         self.core.id
     }
 
     /// A handle to a metric, for loops that should not look up names.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let loss = run.metric("train/loss")?;
+    /// for step in 0..100 {
+    ///     loss.log(step, 1.0 / (step + 1) as f64)?;
+    /// }
+    /// # assert_eq!(store.run(run.id())?.metrics["train/loss"].count, 100);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The key breaks a rule of [`MetricKey`](crate::MetricKey), the run has too many metrics, or the writer has ended.
@@ -102,6 +123,16 @@ impl RunWriter {
 
     /// A handle to metrics that are logged together, in this order.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let row = run.row(&["loss", "lr"])?;
+    /// row.log(1, &[0.5, 1e-3])?;
+    /// assert!(run.row(&["loss", "loss"]).is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::metric`]; the list is empty, or names a metric twice.
     pub fn row(&self, keys: &[&str]) -> Result<Row> {
@@ -111,6 +142,15 @@ impl RunWriter {
 
     /// Logs one point now.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("val/accuracy", 1000, 0.93)?;
+    /// assert_eq!(store.run(run.id())?.metrics["val/accuracy"].latest.step, 1000);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Metric::log_at`] and [`Self::metric`].
     pub fn log_metric(&self, key: &str, step: i64, value: f64) -> Result<()> {
@@ -118,6 +158,15 @@ impl RunWriter {
     }
 
     /// Logs one point; `timestamp` in milliseconds since the Unix epoch.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric_at("loss", 1, 1_700_000_000_000, 0.5)?; // when it was measured
+    /// assert_eq!(store.run(run.id())?.metrics["loss"].latest.timestamp, 1_700_000_000_000);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Metric::log_at`] and [`Self::metric`].
@@ -130,6 +179,15 @@ impl RunWriter {
 
     /// Logs several metrics at one step, now.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metrics(10, &[("loss", 0.5), ("accuracy", 0.8)])?;
+    /// assert_eq!(store.run(run.id())?.metrics["accuracy"].latest.value, 0.8);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Row::log_at`] and [`Self::row`].
     pub fn log_metrics(&self, step: i64, values: &[(&str, f64)]) -> Result<()> {
@@ -137,6 +195,15 @@ impl RunWriter {
     }
 
     /// Logs several metrics at one step; `timestamp` in milliseconds since the Unix epoch. The call counts as a whole.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metrics_at(10, 1_700_000_000_000, &[("loss", 0.5), ("accuracy", 0.8)])?;
+    /// assert_eq!(store.run(run.id())?.metrics["loss"].latest.timestamp, 1_700_000_000_000);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Row::log_at`] and [`Self::row`].
@@ -153,6 +220,16 @@ impl RunWriter {
 
     /// Writes a param. The same value again is fine.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_param("lr", "0.1")?;
+    /// run.log_param("lr", "0.1")?; // as a resumed script does
+    /// assert!(run.log_param("lr", "0.2").is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::ParamConflict`] when it has another value; the key or value breaks a rule; as [`Metric::log_at`].
     pub fn log_param(&self, key: &str, value: &str) -> Result<()> {
@@ -161,6 +238,16 @@ impl RunWriter {
 
     /// Writes several params, all or none.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_params(&[("lr", "0.1"), ("layers", "4")])?;
+    /// assert!(run.log_params(&[("seed", "1"), ("layers", "5")]).is_err());
+    /// assert!(!store.run(run.id())?.params.contains_key("seed"), "all or none");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::log_param`].
     pub fn log_params(&self, params: &[(&str, &str)]) -> Result<()> {
@@ -168,6 +255,16 @@ impl RunWriter {
     }
 
     /// Sets a tag; an earlier value is replaced.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.set_tag("stage", "warm-up")?;
+    /// run.set_tag("stage", "training")?;
+    /// assert_eq!(store.run(run.id())?.tags["stage"], "training");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The key or value breaks a rule; as [`Metric::log_at`].
@@ -179,6 +276,16 @@ impl RunWriter {
 
     /// Deletes a tag; one that does not exist is no error here, since another process may have set it.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.set_tag("candidate", "yes")?;
+    /// run.delete_tag("candidate")?;
+    /// assert!(store.run(run.id())?.tags.is_empty());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The key breaks a rule; as [`Metric::log_at`].
     pub fn delete_tag(&self, key: &str) -> Result<()> {
@@ -188,6 +295,15 @@ impl RunWriter {
 
     /// Names the run, at any time.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.set_name("baseline, larger batch")?;
+    /// assert_eq!(store.run(run.id())?.name, "baseline, larger batch");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The name breaks a rule of [`RunName`]; as [`Metric::log_at`].
     pub fn set_name(&self, name: &str) -> Result<()> {
@@ -196,11 +312,29 @@ impl RunWriter {
     }
 
     /// The run's artifacts.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.artifacts().put_bytes("model/config.json", b"{}")?;
+    /// assert_eq!(run.artifacts().read("model/config.json")?, b"{}");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn artifacts(&self) -> Artifacts {
         Artifacts::new(&self.core.shared, self.core.dir.join(ARTIFACTS))
     }
 
     /// Returns when everything logged before the call is on the medium.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("val/loss", 1000, 0.4)?;
+    /// run.sync()?; // before the checkpoint says that step 1000 is done
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The system could not write it. The writer is poisoned then: what was not durable may be lost with the power,
@@ -211,6 +345,16 @@ impl RunWriter {
 
     /// Ends the run as `FINISHED`, now.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.finish()?;
+    /// assert_eq!(store.run(run.id())?.status, trackway::RunStatus::Finished);
+    /// assert!(run.log_metric("loss", 1, 0.5).is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::end`].
     pub fn finish(&self) -> Result<()> {
@@ -219,6 +363,20 @@ impl RunWriter {
 
     /// Ends this writer and gives the run a status; `end_time` in milliseconds since the Unix epoch, now when `None`.
     /// The run can be resumed with [`Store::resume_run`](crate::Store::resume_run).
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// use trackway::RunStatus;
+    ///
+    /// if let Err(error) = "fast".parse::<f64>() {
+    ///     run.set_tag("error", &error.to_string())?;
+    ///     run.end(RunStatus::Failed, None)?;
+    /// }
+    /// assert_eq!(store.run(run.id())?.status, RunStatus::Failed);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a status that does not end a run, [`Error::InvalidState`] when the writer has
@@ -243,6 +401,16 @@ impl Drop for RunWriter {
 impl Metric {
     /// Logs one point now.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let loss = run.metric("loss")?;
+    /// loss.log(1, 0.5)?;
+    /// assert_eq!(store.run(run.id())?.metrics["loss"].latest.value, 0.5);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::log_at`].
     pub fn log(&self, step: i64, value: f64) -> Result<()> {
@@ -251,6 +419,16 @@ impl Metric {
 
     /// Logs one point; `timestamp` in milliseconds since the Unix epoch. No system call, but for one in many
     /// thousand calls when the log has to grow and the background thread has not prepared it.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let loss = run.metric("loss")?;
+    /// loss.log_at(1, 1_700_000_000_000, 0.5)?;
+    /// assert_eq!(store.run(run.id())?.metrics["loss"].latest.timestamp, 1_700_000_000_000);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::DiskFull`]: nothing was logged, and the call may be repeated; [`Error::InvalidState`] when the writer
@@ -261,6 +439,16 @@ impl Metric {
 
     /// Logs points by column: three slices of equal length, timestamps in milliseconds since the Unix epoch. The
     /// call counts as a whole.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let loss = run.metric("loss")?;
+    /// loss.log_columns(&[1, 2, 3], &[1_700_000_000_000; 3], &[0.5, f64::NAN, 0.4])?;
+    /// assert_eq!(store.run(run.id())?.metrics["loss"].nan_count, 1);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] when the lengths differ, [`Error::LimitExceeded`] beyond 2,097,152 points, and as
@@ -288,6 +476,16 @@ impl Metric {
 impl Row {
     /// Logs one value for each metric, now.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let row = run.row(&["loss", "accuracy"])?;
+    /// row.log(1, &[0.5, 0.8])?;
+    /// assert_eq!(store.run(run.id())?.metrics["accuracy"].latest.value, 0.8);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::log_at`].
     pub fn log(&self, step: i64, values: &[f64]) -> Result<()> {
@@ -296,6 +494,16 @@ impl Row {
 
     /// Logs one value for each metric, in the order in which they were named; `timestamp` in milliseconds since the
     /// Unix epoch. The call counts as a whole.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let row = run.row(&["loss", "accuracy"])?;
+    /// row.log_at(1, 1_700_000_000_000, &[0.5, 0.8])?;
+    /// assert_eq!(store.run(run.id())?.metrics["loss"].latest.timestamp, 1_700_000_000_000);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] when the number of values is not that of the metrics, and as [`Metric::log_at`].

@@ -151,26 +151,80 @@ impl Snapshot {
 
     /// What of the run could not be read, and is missing here: damaged files, which make questions about points fail
     /// unless they skip it ([`MetricQuery::skip_damaged`]), and ends of logs that a power loss or damage has taken.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// let snapshot = store.snapshot(run.id())?;
+    /// for damage in snapshot.damage() {
+    ///     eprintln!("missing from the run: {damage}");
+    /// }
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn damage(&self) -> &[Error] {
         &self.damage
     }
 
     /// The run with its params, tags, and a summary of each metric.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_param("lr", "0.1")?;
+    /// let snapshot = store.snapshot(run.id())?;
+    /// assert_eq!(snapshot.run().params["lr"], "0.1");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn run(&self) -> &Run {
         &self.run
     }
 
     /// Statistics of a metric over all its points; `None` when the run has no such metric.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for (step, value) in [(1, 0.5), (2, 0.3), (3, 0.4)] { run.log_metric("loss", step, value)?; }
+    /// let snapshot = store.snapshot(run.id())?;
+    /// let best = snapshot.stats("loss").and_then(|stats| stats.min);
+    /// assert_eq!(best.map(|point| point.step), Some(2));
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn stats(&self, key: &str) -> Option<&Stats> {
         self.metrics.get(key)
     }
 
     /// The point with the greatest (step, timestamp, value). Cost: one look-up by name.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metrics(1, &[("loss", 0.5), ("accuracy", 0.8)])?;
+    /// let snapshot = store.snapshot(run.id())?;
+    /// assert_eq!(snapshot.latest("accuracy").map(|point| point.value), Some(0.8));
+    /// assert_eq!(snapshot.latest("perplexity"), None);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn latest(&self, key: &str) -> Option<Point> {
         self.stats(key).and_then(|stats| stats.latest)
     }
 
     /// A question about the points of a metric.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// let snapshot = store.snapshot(run.id())?;
+    /// assert_eq!(snapshot.metric("loss")?.read()?.values(), [0.5]);
+    /// assert!(snapshot.metric("los").is_err());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] when the run has no such metric.
@@ -223,6 +277,17 @@ fn chunks(segment: &Arc<SegmentReader>, key: &str) -> Result<Vec<Piece>> {
 
 impl Store {
     /// Takes a snapshot of a run, live or ended.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.log_metric("loss", 1, 0.5)?;
+    /// let snapshot = store.snapshot(run.id())?; // while the run goes on
+    /// assert!(!snapshot.run().status.is_ended());
+    /// assert_eq!(snapshot.stats("loss").map(|stats| stats.count), Some(1));
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`]; system errors. Damage is met by the questions that it concerns.

@@ -18,16 +18,39 @@ pub struct Columns {
 
 impl Columns {
     /// Number of points.
+    ///
+    /// ```
+    /// use trackway::{Columns, Point};
+    /// let columns: Columns = [Point::new(1, 70, 0.5), Point::new(2, 80, 0.4)].into_iter().collect();
+    /// assert_eq!(columns.len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
     /// True when there is no point.
+    ///
+    /// ```
+    /// assert!(trackway::Columns::default().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
     /// Removes all points and keeps the memory.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # run.log_metric("loss", 1, 0.5)?;
+    /// let (snapshot, mut columns) = (store.snapshot(run.id())?, trackway::Columns::default());
+    /// snapshot.metric("loss")?.read_into(&mut columns)?;
+    /// assert_eq!(columns.len(), 1);
+    /// columns.clear();
+    /// assert!(columns.is_empty());
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
     pub fn clear(&mut self) {
         self.steps.clear();
         self.timestamps.clear();
@@ -35,6 +58,13 @@ impl Columns {
     }
 
     /// Appends a point.
+    ///
+    /// ```
+    /// use trackway::{Columns, Point};
+    /// let mut columns = Columns::default();
+    /// columns.push(Point::new(1, 70, 0.5));
+    /// assert_eq!(columns.steps(), [1]);
+    /// ```
     pub fn push(&mut self, point: Point) {
         self.steps.push(point.step);
         self.timestamps.push(point.timestamp);
@@ -42,26 +72,57 @@ impl Columns {
     }
 
     /// The steps.
+    ///
+    /// ```
+    /// use trackway::{Columns, Point};
+    /// let columns: Columns = [Point::new(1, 70, 0.5), Point::new(2, 80, 0.4)].into_iter().collect();
+    /// assert_eq!(columns.steps(), [1, 2]);
+    /// ```
     pub fn steps(&self) -> &[i64] {
         &self.steps
     }
 
     /// The timestamps, in milliseconds since the Unix epoch.
+    ///
+    /// ```
+    /// use trackway::{Columns, Point};
+    /// let columns: Columns = [Point::new(1, 70, 0.5), Point::new(2, 80, 0.4)].into_iter().collect();
+    /// assert_eq!(columns.timestamps(), [70, 80]);
+    /// ```
     pub fn timestamps(&self) -> &[i64] {
         &self.timestamps
     }
 
     /// The values.
+    ///
+    /// ```
+    /// use trackway::{Columns, Point};
+    /// let columns: Columns = [Point::new(1, 70, 0.5), Point::new(2, 80, 0.4)].into_iter().collect();
+    /// assert_eq!(columns.values(), [0.5, 0.4]);
+    /// ```
     pub fn values(&self) -> &[f64] {
         &self.values
     }
 
     /// The point at `index`, if there is one.
+    ///
+    /// ```
+    /// use trackway::{Columns, Point};
+    /// let columns: Columns = [Point::new(1, 70, 0.5), Point::new(2, 80, 0.4)].into_iter().collect();
+    /// assert_eq!((columns.get(1), columns.get(2)), (Some(Point::new(2, 80, 0.4)), None));
+    /// ```
     pub fn get(&self, index: usize) -> Option<Point> {
         Some(Point::new(*self.steps.get(index)?, *self.timestamps.get(index)?, *self.values.get(index)?))
     }
 
     /// The points, in order.
+    ///
+    /// ```
+    /// use trackway::{Columns, Point};
+    /// let columns: Columns = [Point::new(1, 70, 0.5), Point::new(2, 80, 0.4)].into_iter().collect();
+    /// let best = columns.iter().min_by(|a, b| a.value.total_cmp(&b.value));
+    /// assert_eq!(best.map(|point| point.step), Some(2));
+    /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Point> + '_ {
         (0..self.len()).map(|i| self.get(i).unwrap_or(Point::new(0, 0, f64::NAN)))
     }

@@ -40,6 +40,11 @@ macro_rules! checked_name {
         impl $name {
             /// Checks `text` and takes it.
             ///
+            /// ```
+            #[doc = concat!("assert!(trackway::", stringify!($name), "::new(\"warm up\").is_ok());")]
+            #[doc = concat!("assert!(trackway::", stringify!($name), "::new(\"two\\nlines\").is_err());")]
+            /// ```
+            ///
             /// # Errors
             /// [`Error::InvalidArgument`] when it is empty or has a control character, [`Error::LimitExceeded`]
             /// when it is too long.
@@ -55,6 +60,11 @@ macro_rules! checked_name {
             }
 
             /// The text.
+            ///
+            /// ```
+            #[doc = concat!("assert_eq!(trackway::", stringify!($name), "::new(\"warm up\")?.as_str(), \"warm up\");")]
+            /// # Ok::<(), trackway::Error>(())
+            /// ```
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -22,17 +22,35 @@ pub struct Point {
 
 impl Point {
     /// The point with these three numbers.
+    ///
+    /// ```
+    /// let point = trackway::Point::new(100, 1_700_000_000_000, 0.25);
+    /// assert_eq!((point.step, point.value), (100, 0.25));
+    /// ```
     pub const fn new(step: i64, timestamp: i64, value: f64) -> Self {
         Self { step, timestamp, value }
     }
 
     /// Equality of bits: NaN equals the same NaN, and 0.0 differs from -0.0.
+    ///
+    /// ```
+    /// let point = trackway::Point::new(1, 0, f64::NAN);
+    /// assert!(point.same_bits(&point) && point != point);
+    /// ```
     pub fn same_bits(&self, other: &Self) -> bool {
         (self.step, self.timestamp, self.value.to_bits()) == (other.step, other.timestamp, other.value.to_bits())
     }
 
     /// Orders points by (step, timestamp, value), where NaN takes part as 0 and loses against a true 0: the greatest
     /// is the *latest* value of a metric, as MLflow defines it.
+    ///
+    /// ```
+    /// use trackway::Point;
+    ///
+    /// let points = [Point::new(2, 10, 0.3), Point::new(2, 20, 0.2), Point::new(1, 30, 0.1)];
+    /// let latest = points.into_iter().max_by(Point::cmp_latest);
+    /// assert_eq!(latest, Some(Point::new(2, 20, 0.2)));
+    /// ```
     pub fn cmp_latest(&self, other: &Self) -> Ordering {
         let rank = |p: &Self| if p.value.is_nan() { 0.0 } else { p.value };
         (self.step, self.timestamp)

@@ -45,6 +45,15 @@ pub struct Stats {
 
 impl Stats {
     /// Takes one more point, written after all others.
+    ///
+    /// ```
+    /// use trackway::{Point, Stats};
+    ///
+    /// let mut stats = Stats::default();
+    /// stats.push(Point::new(1, 0, 0.5));
+    /// stats.push(Point::new(2, 0, 0.25));
+    /// assert_eq!((stats.count, stats.min.map(|point| point.step)), (2, Some(2)));
+    /// ```
     pub fn push(&mut self, point: Point) {
         self.count += 1;
         self.first.get_or_insert(point);
@@ -69,6 +78,16 @@ impl Stats {
     }
 
     /// Takes the points that `later` describes, all written after the ones described here.
+    ///
+    /// ```
+    /// use trackway::{Point, Stats};
+    ///
+    /// let (mut first, mut second) = (Stats::default(), Stats::default());
+    /// first.push(Point::new(1, 0, 0.5));
+    /// second.push(Point::new(2, 0, 0.25));
+    /// first.merge(&second);
+    /// assert_eq!((first.count, first.step_range), (2, Some((1, 2))));
+    /// ```
     pub fn merge(&mut self, later: &Self) {
         self.count += later.count;
         self.nan_count += later.nan_count;
@@ -100,6 +119,17 @@ impl Stats {
     }
 
     /// Mean of the values that are not NaN; `None` when there is none.
+    ///
+    /// ```
+    /// use trackway::{Point, Stats};
+    ///
+    /// let mut stats = Stats::default();
+    /// assert_eq!(stats.mean(), None);
+    /// for (step, value) in [(1, 3.0), (2, f64::NAN), (3, 1.0)] {
+    ///     stats.push(Point::new(step, 0, value));
+    /// }
+    /// assert_eq!(stats.mean(), Some(2.0));
+    /// ```
     pub fn mean(&self) -> Option<f64> {
         let numbers = self.count - self.nan_count;
         (numbers > 0).then(|| self.sum / numbers as f64)
