@@ -193,8 +193,10 @@ impl Shared {
     pub(super) fn tell_catalog(&self, experiment_id: ExperimentId, run_id: RunId) -> Result<()> {
         let view = RunView::read(self, experiment_id, run_id)?;
         if view.live_logs > 0 || !view.dead_logs.is_empty() || !view.files.damage.is_empty() {
-            // A damaged run stays unsettled: its files are asked each time, and so the damage is seen.
-            return Ok(());
+            // A damaged run stays unsettled: its files are asked each time, and so the damage is seen. What the system
+            // has refused it may allow the next time.
+            let refused = view.files.damage.iter().find(|damage| matches!(damage, Error::Io { .. }));
+            return refused.map_or(Ok(()), |refused| Err(refused.copy()));
         }
         let tidy = self.is_tidy(&view);
         let state = EntryState::Settled(view.summary(tidy));
