@@ -212,7 +212,13 @@ impl Shared {
         };
         let ours = |name: &str| matches!(parse_run_entry(name), RunEntryName::Log(_) | RunEntryName::Temporary);
         if let Some(other) = entries.iter().find(|entry| entry.kind != FileKind::File || !ours(&entry.name)) {
-            let what = format!("the folder of a run has no log or segment, but {:?}: it was left alone", other.name);
+            let logs = entries.iter().filter(|entry| matches!(parse_run_entry(&entry.name), RunEntryName::Log(_)));
+            let has = match logs.count() {
+                0 => "no log or segment, but".to_owned(),
+                1 => "a log in which nothing can be read, and".to_owned(),
+                logs => format!("{logs} logs in which nothing can be read, and"),
+            };
+            let what = format!("the folder of a run has {has} {:?}: it was left alone", other.name);
             self.note_incident(dir, 0, what);
             return Ok(false);
         }

@@ -241,3 +241,20 @@ fn what_is_no_file_and_has_the_name_of_one_is_damage_of_the_run() {
         }
     }
 }
+
+/// Found by a review: the incident said that there was no log.
+#[test]
+fn a_run_of_artifacts_and_a_log_of_zeros_is_named_as_what_it_is() {
+    let (scene, crashed) = (Scene::new(), Scene::new());
+    let store = scene.open_quiet();
+    let run = new_run(&store);
+    run.artifacts().put_bytes("model", b"weights").unwrap();
+    run.sync().unwrap();
+    copy_dir(&scene.path(), &crashed.path());
+    let path = files(&crashed.path(), ".log").remove(0);
+    std::fs::write(&path, vec![0; 1 << 16]).unwrap();
+    let incidents = crashed.open().incidents();
+    let what = incidents.iter().map(|incident| incident.what.as_str()).collect::<Vec<_>>().join("; ");
+    assert!(what.contains("a log in which nothing can be read, and \"artifacts\": it was left alone"), "{what}");
+    assert!(path.exists(), "what is left alone stays");
+}
