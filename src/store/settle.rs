@@ -147,6 +147,7 @@ impl Shared {
         if view.live_logs > 0 {
             return Ok(false);
         }
+        self.sweep_artifacts(&dir);
         self.tell_catalog(experiment, run)?;
         Ok(true)
     }
