@@ -230,6 +230,10 @@ impl Error {
             Self::UnsupportedFormat { path, found, supported } => {
                 Self::UnsupportedFormat { path: path.clone(), found: found.clone(), supported: supported.clone() }
             }
+            Self::Io { path, action, source } => {
+                let source = io::Error::new(source.kind(), source.to_string());
+                Self::Io { path: path.clone(), action, source }
+            }
             other => Self::Io { path: PathBuf::new(), action: "use", source: io::Error::other(other.to_string()) },
         }
     }

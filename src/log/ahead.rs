@@ -61,6 +61,21 @@ impl NextExtent {
         Ok(())
     }
 
+    /// Like [`Self::prepare`]; a disk that has no room for the whole piece is asked for half of it, and so on down to
+    /// `at_least` bytes.
+    pub(super) fn prepare_what_fits(&mut self, at_least: u64) -> Result<()> {
+        let least = at_least.max(1).next_multiple_of(PAGE);
+        loop {
+            match self.prepare() {
+                Err(Error::DiskFull { .. }) if self.len > least => {
+                    self.len = (self.len / 2).next_multiple_of(PAGE).clamp(least, self.len - PAGE);
+                    self.large_pages &= self.len >= LARGE_PAGE;
+                }
+                prepared => return prepared,
+            }
+        }
+    }
+
     pub(super) fn end(&self) -> u64 {
         self.start + self.len
     }

@@ -3,6 +3,7 @@
 use super::{BlankLog, LogEnd, LogPlan, LogReader, LogWriter, Opened};
 use crate::env::Env;
 use crate::env::sim::{Crash, SimDisk};
+use crate::error::Error;
 use crate::format::log::LogHeader;
 use crate::types::{FileId, LogId, RunId};
 use proptest::prelude::*;
@@ -213,5 +214,35 @@ fn a_call_that_finds_no_room_changes_nothing_and_can_be_repeated() {
         let (all, end) = read(&mut open(&disk.process()), true);
         assert_eq!(end, LogEnd::Complete);
         assert!(all.starts_with(b"before small ones still fit!!!") && all.len() == 27 + (1 << 20));
+    }
+}
+
+/// Found by a review: a log asked for twice its length or nothing, and gave up on a disk that had room for many calls.
+#[test]
+fn a_log_grows_in_small_steps_when_the_disk_has_no_room_for_a_large_one() {
+    const FREE: u64 = 40 << 10;
+    for mapped in [true, false] {
+        let disk = SimDisk::new(7);
+        let mut writer = create(&disk.process(), mapped);
+        let end = writer.room();
+        disk.set_capacity(Some(disk.used() + FREE));
+        let mut written = Vec::new();
+        for number in 0.. {
+            let record = record(number, 1_000);
+            match writer.begin(record.len()) {
+                Ok(()) => call(&mut writer, &record),
+                Err(Error::DiskFull { .. }) => break,
+                Err(error) => panic!("{error}"),
+            }
+            written.extend_from_slice(&record);
+        }
+        assert!(writer.len() + 2_000 > end + FREE, "{mapped}: it ends at {} of {}", writer.len(), end + FREE);
+        // A call as long as what is left is not refused either.
+        disk.set_capacity(Some(disk.used() + FREE));
+        let long = record(0, FREE as usize - 8);
+        call(&mut writer, &long);
+        written.extend_from_slice(&long);
+        let (all, end) = read(&mut open(&disk.process()), true);
+        assert_eq!((all == written, end), (true, LogEnd::Complete));
     }
 }

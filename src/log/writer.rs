@@ -198,7 +198,7 @@ impl LogWriter {
             return Ok(());
         }
         let mut next = self.plan(need);
-        next.prepare()?;
+        next.prepare_what_fits(need)?;
         // One that was prepared and is too short lies inside of this one.
         self.spent.extend(self.next.replace(next).and_then(NextExtent::into_extent));
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::paths::ARTIFACTS;
 use super::{Shared, Store};
-use crate::env::{FileKind, Fs};
+use crate::env::{File, FileKind, Fs};
 use crate::error::{Error, IoContext, Result};
 use crate::limits;
 use crate::types::{Artifact, RunId};
@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 /// How the names of files begin that are not complete yet.
 const UNFINISHED: &str = ".new-";
+
+/// An unfinished file that was changed since is left to whoever may still write it.
+const ABANDONED_AFTER_NS: i64 = 24 * 3600 * 1_000_000_000;
 
 /// Files are copied in pieces of this length.
 const COPY_BYTES: usize = 1 << 20;
@@ -108,7 +111,8 @@ impl Artifacts {
             return Err(Error::invalid("artifact path", format!("{path:?} is a folder")));
         }
         let temporary = dir.join(format!("{UNFINISHED}{:016x}", self.shared.env.clock.random()));
-        let written = self.fill(&temporary, next).and_then(|()| {
+        // Locked until it has its name: nobody takes it for one that was left behind.
+        let written = self.fill(&temporary, next).and_then(|_locked| {
             self.fs().rename(&temporary, &place).at(&place, "name")?;
             super::open::sync_up(&self.shared.env, &dir, self.shared.paths.root())
         });
@@ -118,14 +122,16 @@ impl Artifacts {
         written
     }
 
-    fn fill(&self, temporary: &Path, next: &mut dyn FnMut(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+    fn fill(&self, temporary: &Path, next: &mut dyn FnMut(&mut Vec<u8>) -> Result<()>) -> Result<Arc<dyn File>> {
         let file = self.fs().create_new(temporary).at(temporary, "create")?;
+        file.try_lock().at(temporary, "lock")?;
         let (mut buffer, mut at) = (Vec::new(), 0);
         loop {
             buffer.clear();
             next(&mut buffer)?;
             if buffer.is_empty() {
-                return file.sync().at(temporary, "sync");
+                file.sync().at(temporary, "sync")?;
+                return Ok(file);
             }
             file.write_at(&buffer, at).at(temporary, "write")?;
             at += buffer.len() as u64;
@@ -304,6 +310,57 @@ impl Artifacts {
             Ok(metadata) if metadata.kind == FileKind::File => Ok(place),
             _ => Err(Error::not_found("artifact", path)),
         }
+    }
+}
+
+/// Whether it is the name of an unfinished file, as [`Artifacts::write`] gives it.
+fn is_unfinished(name: &str) -> bool {
+    let salt = name.strip_prefix(UNFINISHED).unwrap_or_default();
+    salt.len() == 16 && salt.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+impl Shared {
+    /// Removes files that were never finished from the artifacts of the run in `dir`, which nobody writes to: those that
+    /// no process holds and that have been as they are for a day. Artifacts are also put without a writer of the run, so
+    /// that its logs say nothing of them; and a lock may be lost with a connection, which a day of silence is not.
+    /// What cannot be removed now is noted, and keeps nothing else from being done.
+    pub(super) fn sweep_artifacts(&self, dir: &Path) {
+        let root = dir.join(ARTIFACTS);
+        // A link leads out of the store.
+        if self.env.fs.metadata(&root).is_ok_and(|metadata| metadata.kind == FileKind::Dir) {
+            self.sweep_below(root).unwrap_or_else(|error| self.note_once(dir, &error));
+        }
+    }
+
+    fn sweep_below(&self, root: PathBuf) -> Result<()> {
+        let mut folders = vec![root];
+        while let Some(folder) = folders.pop() {
+            let entries = match self.env.fs.read_dir(&folder) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                entries => entries.at(&folder, "list")?,
+            };
+            for entry in entries {
+                let path = folder.join(&entry.name);
+                match entry.kind {
+                    FileKind::Dir => folders.push(path),
+                    FileKind::File if is_unfinished(&entry.name) && self.is_abandoned(&path) => {
+                        self.remove_files(std::iter::once(path.as_path()))?;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What cannot be looked at is left alone.
+    fn is_abandoned(&self, path: &Path) -> bool {
+        let now_ns = i64::try_from(self.env.clock.now_us().saturating_mul(1000)).unwrap_or(i64::MAX);
+        let is_old = |modified_ns: i64| modified_ns < now_ns.saturating_sub(ABANDONED_AFTER_NS);
+        self.env.fs.metadata(path).is_ok_and(|metadata| is_old(metadata.modified_ns))
+            && self.env.fs.open(path).and_then(|file| file.is_locked()).is_ok_and(|locked| !locked)
     }
 }
 

@@ -328,6 +328,7 @@ impl Store {
             match &entry.state {
                 EntryState::Removed => continue,
                 EntryState::Settled(summary) => {
+                    shared.sweep_artifacts(&shared.paths.run(entry.experiment_id, entry.run_id));
                     let run = shared.run_from_summary(entry, summary)?;
                     if run.deleted_at.is_some() && drop_deleted(shared, entry.experiment_id, entry.run_id)? {
                         report.removed_runs += 1;

@@ -5,6 +5,7 @@ use super::open::sync_up;
 use super::paths::{RunEntryName, parse_run_entry};
 use super::run_view::RunView;
 use super::{Shared, lock};
+use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry};
 use crate::types::{ExperimentId, RunId};
@@ -92,7 +93,8 @@ impl Shared {
     /// durable, and the rest is left to him: reading live logs is not for every process that opens the store.
     fn leave_to_live_writer(&self, dir: &Path) -> Result<bool> {
         let entries = self.env.fs.read_dir(dir).unwrap_or_default();
-        let logs = entries.iter().filter(|entry| matches!(parse_run_entry(&entry.name), RunEntryName::Log(_)));
+        let is_log = |name: &str| matches!(parse_run_entry(name), RunEntryName::Log(_));
+        let logs = entries.iter().filter(|entry| entry.kind == FileKind::File && is_log(&entry.name));
         let logs: Vec<_> = logs.map(|entry| dir.join(&entry.name)).collect();
         let is_live = |path: &PathBuf| self.env.fs.open(path).and_then(|file| file.is_locked()).unwrap_or(false);
         if !logs.iter().any(is_live) {

@@ -30,7 +30,7 @@ pub(crate) struct RunFiles {
     pub(crate) obsolete: Vec<PathBuf>,
     /// Files in the making, or left behind.
     pub(crate) temporary: Vec<PathBuf>,
-    /// Segments that cannot be read.
+    /// Segments that cannot be read, and what is no file and has the name of a log or segment.
     pub(crate) damage: Vec<Error>,
 }
 
@@ -75,20 +75,25 @@ impl RunFiles {
     }
 
     /// `None` when a file vanished since it was listed.
-    fn open(shared: &Shared, run: RunId, dir: &Path, names: &BTreeSet<String>) -> Result<Option<Self>> {
+    fn open(shared: &Shared, run: RunId, dir: &Path, names: &BTreeMap<String, FileKind>) -> Result<Option<Self>> {
         let mut files = Self::default();
         let mut segments = Vec::new();
-        for name in names {
+        for (name, kind) in names {
             let path = dir.join(name);
             match parse_run_entry(name) {
+                RunEntryName::Log(_) | RunEntryName::Segment if *kind != FileKind::File => {
+                    files.damage.push(not_a_file(&path, *kind));
+                }
+                RunEntryName::Temporary if *kind != FileKind::File => {}
                 RunEntryName::Log(id) => files.logs.push((id, path)),
                 RunEntryName::Temporary => files.temporary.push(path),
                 RunEntryName::Segment => match shared.segment(&path) {
                     Ok(segment) if segment.run_id() == run => segments.push(segment),
                     Ok(_) => files.damage.push(Error::corrupt(&path, 0, "it is the segment of another run")),
                     Err(error) if error.is_missing_file() => return Ok(None),
-                    Err(error @ (Error::Corrupt { .. } | Error::UnsupportedFormat { .. })) => files.damage.push(error),
-                    Err(error) => return Err(error),
+                    // Damaged, of a newer version, or refused by the system: the others are read all the same, and
+                    // nothing is decided about the run as long as it is so.
+                    Err(error) => files.damage.push(error),
                 },
                 RunEntryName::Artifacts | RunEntryName::Other => {}
             }
@@ -145,12 +150,18 @@ impl RunFiles {
     }
 }
 
-fn list(shared: &Shared, dir: &Path) -> Result<BTreeSet<String>> {
+fn list(shared: &Shared, dir: &Path) -> Result<BTreeMap<String, FileKind>> {
     match shared.env.fs.read_dir(dir) {
-        Ok(entries) => Ok(entries.into_iter().filter(|entry| entry.kind == FileKind::File).map(|e| e.name).collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Ok(entries) => Ok(entries.into_iter().map(|entry| (entry.name, entry.kind)).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(error) => Err(error).at(dir, "list"),
     }
+}
+
+/// Somebody has put it in the place of a log or segment: what that held is missing.
+fn not_a_file(path: &Path, kind: FileKind) -> Error {
+    let what = if kind == FileKind::Dir { "a folder" } else { "a link or a special file" };
+    Error::corrupt(path, 0, format!("it is {what} instead of a file"))
 }
 
 impl Shared {
@@ -225,3 +236,7 @@ impl Shared {
         lock(&self.heads).remove(&(run, id));
     }
 }
+
+#[cfg(test)]
+#[path = "run_files_tests.rs"]
+mod tests;

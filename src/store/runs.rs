@@ -1,10 +1,12 @@
 //! Creating, resuming, finding and listing runs.
 
+use super::open::sync_up;
 use super::run_core::{RunCore, check_new_run, new_params};
 use super::run_view::{RunView, decode_meta};
 use super::run_writer::RunWriter;
 use super::{Shared, Store, lock};
 use crate::catalog::RunState;
+use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, Summary};
 use crate::format::record::Change;
@@ -72,10 +74,32 @@ impl Shared {
         let mut journal = lock(&self.journal);
         journal.refresh()?;
         if journal.is_lost() {
+            self.clear_catalog_place()?;
             let entries = self.entries_from_folders()?;
             journal.replace(entries);
         }
         work(&mut journal)
+    }
+
+    /// Moves what is no file out of the catalog's place, as a folder or link that somebody made: a file cannot take the
+    /// name of a folder. The caller holds the store's lock.
+    fn clear_catalog_place(&self) -> Result<()> {
+        let path = self.paths.catalog_file();
+        let what = match self.env.fs.metadata(&path).map(|metadata| metadata.kind) {
+            Ok(FileKind::File) => return Ok(()),
+            Ok(FileKind::Dir) => "a folder",
+            Ok(FileKind::Other) => "a link or a special file",
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).at(&path, "look at"),
+        };
+        let quarantine = self.paths.quarantine();
+        self.env.fs.create_dir_all(&quarantine).at(&quarantine, "create")?;
+        let aside = quarantine.join(format!("catalog-{:016x}", self.env.clock.random()));
+        self.env.fs.rename(&path, &aside).at(&path, "set aside")?;
+        sync_up(&self.env, &quarantine, self.paths.root())?;
+        let what = format!("it was {what}; that was moved to {}, and the catalog rebuilt", aside.display());
+        self.note_incident(&path, 0, what);
+        Ok(())
     }
 
     /// Says in the catalog that the run's files have to be asked. Durable when the catalog said otherwise before: an

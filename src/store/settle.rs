@@ -147,6 +147,7 @@ impl Shared {
         if view.live_logs > 0 {
             return Ok(false);
         }
+        self.sweep_artifacts(&dir);
         self.tell_catalog(experiment, run)?;
         Ok(true)
     }
@@ -193,8 +194,10 @@ impl Shared {
     pub(super) fn tell_catalog(&self, experiment_id: ExperimentId, run_id: RunId) -> Result<()> {
         let view = RunView::read(self, experiment_id, run_id)?;
         if view.live_logs > 0 || !view.dead_logs.is_empty() || !view.files.damage.is_empty() {
-            // A damaged run stays unsettled: its files are asked each time, and so the damage is seen.
-            return Ok(());
+            // A damaged run stays unsettled: its files are asked each time, and so the damage is seen. What the system
+            // has refused it may allow the next time.
+            let refused = view.files.damage.iter().find(|damage| matches!(damage, Error::Io { .. }));
+            return refused.map_or(Ok(()), |refused| Err(refused.copy()));
         }
         let tidy = self.is_tidy(&view);
         let state = EntryState::Settled(view.summary(tidy));
@@ -210,7 +213,13 @@ impl Shared {
         };
         let ours = |name: &str| matches!(parse_run_entry(name), RunEntryName::Log(_) | RunEntryName::Temporary);
         if let Some(other) = entries.iter().find(|entry| entry.kind != FileKind::File || !ours(&entry.name)) {
-            let what = format!("the folder of a run has no log or segment, but {:?}: it was left alone", other.name);
+            let logs = entries.iter().filter(|entry| matches!(parse_run_entry(&entry.name), RunEntryName::Log(_)));
+            let has = match logs.count() {
+                0 => "no log or segment, but".to_owned(),
+                1 => "a log in which nothing can be read, and".to_owned(),
+                logs => format!("{logs} logs in which nothing can be read, and"),
+            };
+            let what = format!("the folder of a run has {has} {:?}: it was left alone", other.name);
             self.note_incident(dir, 0, what);
             return Ok(false);
         }

@@ -125,7 +125,8 @@ impl Store {
         }
         for (run, experiment) in shared.run_folders()? {
             let dir = shared.paths.run(experiment, run);
-            let files = RunFiles::scan(shared, run, &dir)?;
+            // One run that cannot be read does not hide the others.
+            let Ok(files) = RunFiles::scan(shared, run, &dir) else { continue };
             if files.is_empty() {
                 continue;
             }
@@ -179,6 +180,7 @@ fn count_dir(shared: &Shared, dir: &Path, all: &mut StoreStatistics) -> Result<(
     for entry in list(shared, dir)? {
         let path = dir.join(&entry.name);
         match parse_run_entry(&entry.name) {
+            RunEntryName::Log(_) | RunEntryName::Segment if entry.kind != FileKind::File => {}
             RunEntryName::Log(_) => {
                 all.log_files += 1;
                 all.log_bytes += count_file(shared, &path, all);

@@ -4,7 +4,6 @@ use super::maintenance::Progress;
 use super::paths::{RunEntryName, parse_run_entry};
 use super::run_files::RunFiles;
 use super::{Shared, Store, lock};
-use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, next_entry};
 use crate::format::header::{FileType, HEADER_LEN, Header, decode_body};
@@ -122,7 +121,8 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Option<RunId>)>> {
         let obsolete = RunFiles::scan(shared, run, &dir).map(|files| files.obsolete).unwrap_or_default();
         entries.retain(|entry| !obsolete.contains(&dir.join(&entry.name)));
         let ours = |name: &str| matches!(parse_run_entry(name), RunEntryName::Log(_) | RunEntryName::Segment);
-        let entries = entries.into_iter().filter(|entry| entry.kind == FileKind::File && ours(&entry.name));
+        // What is no file counts too: it is where one should be, and cannot be opened.
+        let entries = entries.into_iter().filter(|entry| ours(&entry.name));
         all.extend(entries.map(|entry| (dir.join(entry.name), Some(run))));
     }
     Ok(all)

@@ -71,3 +71,50 @@ fn paths_that_leave_the_folder_of_the_run_are_refused() {
     assert!(artifacts.list("").unwrap().iter().all(|artifact| artifact.path == "plain"));
     assert!(artifacts.put_bytes("plain/below", b"x").is_err(), "a file is no folder");
 }
+
+/// Found by a review: what a killed process had copied in part stayed for good.
+#[test]
+fn unfinished_files_are_swept_when_nobody_can_be_writing_them() {
+    let scene = Scene::new();
+    let store = scene.open_quiet();
+    let run = new_run(&store);
+    run.artifacts().put_bytes("model/weights.bin", b"weights").unwrap();
+    let folder = run.artifacts().local_path("model/weights.bin").unwrap().parent().unwrap().to_path_buf();
+    let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 3600);
+    let put = |name: &str, is_old: bool| {
+        let file = std::fs::File::create(folder.join(name)).unwrap();
+        if is_old {
+            file.set_modified(yesterday).unwrap();
+        }
+        file
+    };
+    let names = || {
+        let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    drop(put(".new-0000000000000001", true));
+    drop(put(".new-0000000000000002", false));
+    drop(put(".new-of somebody else", true));
+    // Nothing outside of the store is touched.
+    let outside = scene.beside("outside");
+    std::fs::create_dir(&outside).unwrap();
+    put("../../../../../../../outside/.new-0000000000000004", true);
+    std::os::unix::fs::symlink(&outside, folder.join("link")).unwrap();
+    let other = new_run(&store);
+    std::os::unix::fs::symlink(&outside, folder.join(format!("../../../{}/artifacts", other.id()))).unwrap();
+    other.finish().unwrap();
+    let held = put(".new-0000000000000003", true);
+    held.lock().unwrap();
+    store.compact(&mut |_| {}).unwrap();
+    assert_eq!(names().len(), 6, "somebody writes to the run");
+    run.finish().unwrap();
+    drop(run);
+    store.maintain().unwrap();
+    let left = [".new-0000000000000002", ".new-0000000000000003", ".new-of somebody else", "link", "weights.bin"];
+    assert_eq!(names(), left);
+    drop(held);
+    store.compact(&mut |_| {}).unwrap();
+    assert_eq!(names(), [left[0], left[2], left[3], left[4]]);
+    assert!(outside.join(".new-0000000000000004").exists());
+}

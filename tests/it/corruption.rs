@@ -195,3 +195,66 @@ fn a_segment_that_is_gone_is_missed() {
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(found(), []);
 }
+
+/// Found by a review: they were passed over in silence, and the run looked empty or was forgotten.
+#[test]
+fn what_is_no_file_and_has_the_name_of_one_is_damage_of_the_run() {
+    for ending in [".seg", ".log"] {
+        for kind in 0..3 {
+            let (scene, crashed) = (Scene::new(), Scene::new());
+            let store = scene.open_quiet();
+            let (good, run) = (finished_run(&store, "good"), new_run(&store));
+            run.log_metric("loss", 1, 0.5).unwrap();
+            run.sync().unwrap();
+            let bad = run.id();
+            if ending == ".seg" {
+                run.finish().unwrap();
+                store.maintain().unwrap();
+            }
+            copy_dir(&scene.path(), &crashed.path());
+            let dir = crashed.path().join(format!("experiments/0/runs/{bad}"));
+            let path = files(&dir, ending).remove(0);
+            std::fs::remove_file(&path).unwrap();
+            match kind {
+                0 => std::fs::create_dir(&path).unwrap(),
+                1 => std::os::unix::fs::symlink("/no/such/file", &path).unwrap(),
+                _ => assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success()),
+            }
+            let _ = std::fs::remove_file(crashed.path().join("catalog/catalog.tw"));
+            for read_only in [true, false] {
+                let store = if read_only { crashed.open_read_only() } else { crashed.open() };
+                let snapshot = store.snapshot(bad).unwrap();
+                let [damage] = snapshot.damage() else { panic!("{ending} {kind}: {:?}", snapshot.damage()) };
+                assert_eq!(damage.kind(), ErrorKind::Corrupt);
+                assert!(damage.to_string().contains(path.to_str().unwrap()), "{damage}");
+                assert_eq!(snapshot.metric("loss").unwrap_err().kind(), ErrorKind::Corrupt);
+                assert_eq!(store.runs(&RunFilter::default()).unwrap().len(), 2);
+                assert_eq!(points(&store.snapshot(good).unwrap(), "loss").len(), 200);
+                assert_eq!(store.statistics().unwrap().runs, 2);
+                let report = store.verify(&mut |_| {}).unwrap();
+                assert_eq!(report.damage.iter().map(|damage| &damage.path).collect::<Vec<_>>(), [&path]);
+                if !read_only {
+                    store.compact(&mut |_| {}).unwrap();
+                }
+            }
+            assert!(std::fs::symlink_metadata(&path).is_ok(), "damage is never removed");
+        }
+    }
+}
+
+/// Found by a review: the incident said that there was no log.
+#[test]
+fn a_run_of_artifacts_and_a_log_of_zeros_is_named_as_what_it_is() {
+    let (scene, crashed) = (Scene::new(), Scene::new());
+    let store = scene.open_quiet();
+    let run = new_run(&store);
+    run.artifacts().put_bytes("model", b"weights").unwrap();
+    run.sync().unwrap();
+    copy_dir(&scene.path(), &crashed.path());
+    let path = files(&crashed.path(), ".log").remove(0);
+    std::fs::write(&path, vec![0; 1 << 16]).unwrap();
+    let incidents = crashed.open().incidents();
+    let what = incidents.iter().map(|incident| incident.what.as_str()).collect::<Vec<_>>().join("; ");
+    assert!(what.contains("a log in which nothing can be read, and \"artifacts\": it was left alone"), "{what}");
+    assert!(path.exists(), "what is left alone stays");
+}

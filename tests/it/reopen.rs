@@ -28,6 +28,39 @@ fn a_lost_or_damaged_catalog_is_rebuilt_from_the_runs() {
     }
 }
 
+/// Found by a review: every opening for writing failed, since a file cannot take the name of a folder.
+#[test]
+fn what_is_no_file_in_the_place_of_the_catalog_is_set_aside() {
+    let scene = Scene::new();
+    {
+        let store = scene.open();
+        finished_run(&store, "first");
+    }
+    let before = scene.open_read_only().runs(&RunFilter::default()).unwrap();
+    let catalog = scene.path().join("catalog/catalog.tw");
+    for kind in 0..3 {
+        std::fs::remove_file(&catalog).unwrap();
+        match kind {
+            0 => {
+                std::fs::create_dir(&catalog).unwrap();
+                std::fs::write(catalog.join("thesis.txt"), b"keep").unwrap();
+            }
+            1 => std::os::unix::fs::symlink("/no/such/file", &catalog).unwrap(),
+            _ => assert!(std::process::Command::new("mkfifo").arg(&catalog).status().unwrap().success()),
+        }
+        assert_eq!(scene.open_read_only().runs(&RunFilter::default()).unwrap(), before, "read-only, {kind}");
+        let store = scene.open();
+        assert_eq!(store.runs(&RunFilter::default()).unwrap(), before, "{kind}");
+        let is_noted = |path| store.incidents().iter().any(|incident| incident.path == path);
+        assert!(is_noted(catalog.clone()), "{kind}: {:?}", store.incidents());
+        assert_eq!(store.verify(&mut |_| {}).unwrap().damage, []);
+        assert!(std::fs::symlink_metadata(&catalog).unwrap().is_file());
+        assert_eq!(std::fs::read_dir(scene.path().join("quarantine")).unwrap().count(), kind + 1);
+    }
+    assert_eq!(files(&scene.path().join("quarantine"), "thesis.txt").len(), 1);
+    assert_eq!(scene.open().incidents(), []);
+}
+
 #[test]
 fn listing_settled_runs_opens_no_file_of_theirs() {
     let scene = Scene::new();

@@ -201,6 +201,12 @@ impl SimDisk {
         self.state().locks_work = yes;
     }
 
+    /// Opening the existing file at `path` fails with `kind` from now on.
+    #[cfg(test)]
+    pub(crate) fn refuse_open(&self, path: impl AsRef<Path>, kind: io::ErrorKind) {
+        self.state().refused.insert(path.as_ref().to_path_buf(), kind);
+    }
+
     /// Lets time pass. Each look at a clock lets one microsecond pass by itself.
     pub(crate) fn advance(&self, us: u64) {
         self.state().ticks += us;

@@ -37,6 +37,9 @@ impl SimFs {
         state.alive(self.pid)?;
         let ino = state.tree.resolve(path)?;
         state.tree.file(ino)?;
+        if let Some(kind) = state.refused.get(path) {
+            return Err(error(*kind));
+        }
         Ok(Arc::new(self.handle(&mut state, ino, writable)))
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Weak;
 
 use super::node::BLOCK;
@@ -63,6 +63,8 @@ pub(super) struct State {
     pub(super) calls: u64,
     crash: Option<(u64, Crash)>,
     faults: Vec<Fault>,
+    /// Paths that cannot be opened.
+    pub(super) refused: BTreeMap<PathBuf, io::ErrorKind>,
     pub(super) capacity: Option<u64>,
     pub(super) mappable: bool,
     pub(super) allocates: bool,
@@ -96,6 +98,7 @@ impl State {
             calls: 0,
             crash: None,
             faults: Vec::new(),
+            refused: BTreeMap::new(),
             capacity: None,
             mappable: true,
             allocates: true,

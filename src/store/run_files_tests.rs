@@ -1,0 +1,60 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use crate::env::Env;
+use crate::env::sim::SimDisk;
+use crate::options::StoreOptions;
+use crate::types::{ExperimentId, NewRun, RunId};
+use crate::{ErrorKind, RunFilter, Store};
+use std::io;
+use std::path::{Path, PathBuf};
+
+fn open(env: &Env) -> Store {
+    let mut options = StoreOptions::new().background(false);
+    options.env = Some(env.clone());
+    options.open(Path::new("/store")).unwrap()
+}
+
+/// A run that is one segment.
+fn one_segment(store: &Store) -> RunId {
+    let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
+    run.log_metric("first", 1, 1.0).unwrap();
+    run.finish().unwrap();
+    store.maintain().unwrap();
+    run.id()
+}
+
+fn segments(disk: &SimDisk, run: RunId) -> Vec<PathBuf> {
+    let is_segment = |path: &Path| path.extension().is_some_and(|ending| ending == "seg");
+    let of_run = |path: &Path| path.to_string_lossy().contains(&run.to_string());
+    disk.files().into_iter().map(|(path, _)| path).filter(|path| is_segment(path) && of_run(path)).collect()
+}
+
+/// Found by a review: one segment that the system would not open made `statistics` fail, and hid its whole run.
+#[test]
+fn a_segment_that_the_system_refuses_is_damage_of_its_run_alone() {
+    let disk = SimDisk::new(1);
+    let env = disk.process();
+    let (good, bad) = {
+        let store = open(&env);
+        (one_segment(&store), one_segment(&store))
+    };
+    // Unsettled, so that listings ask the files.
+    let store = open(&env);
+    let writer = store.resume_run(bad).unwrap();
+    writer.log_metric("second", 1, 2.0).unwrap();
+    disk.kill(&env);
+    let sealed = segments(&disk, bad).remove(0);
+    for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::Other] {
+        disk.refuse_open(&sealed, kind);
+        let store = open(&disk.process());
+        let statistics = store.statistics().unwrap();
+        assert_eq!((statistics.runs, statistics.points), (2, 2), "{kind}");
+        let runs = store.runs(&RunFilter::default()).unwrap();
+        assert!(runs.iter().any(|run| run.id == good) && runs.iter().any(|run| run.id == bad), "{kind}");
+        let snapshot = store.snapshot(bad).unwrap();
+        assert!(snapshot.damage()[0].to_string().contains(sealed.to_str().unwrap()), "{kind}");
+        assert_eq!(snapshot.metric("second").unwrap().skip_damaged(true).read().unwrap().len(), 1);
+        assert_eq!(snapshot.metric("first").unwrap_err().kind(), ErrorKind::Io, "{kind}");
+        store.compact(&mut |_| {}).unwrap();
+    }
+}
