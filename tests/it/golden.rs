@@ -332,7 +332,8 @@ fn the_format_page_tells_the_truth_about_the_bytes() {
                 assert_eq!(name, format!("{:016x}-{:016x}.log", number(&bytes, 64, 8), number(&bytes, 72, 8)));
                 assert_eq!(number(&bytes, 124, 4), crc(seed(&bytes, 64), &bytes[64..124]));
                 assert_eq!(number(&bytes, 128, 4) as usize, bytes.len(), "cut at the published end");
-                assert!(bytes[136..4096].iter().all(|byte| *byte == 0));
+                assert!(bytes[136..4088].iter().all(|byte| *byte == 0));
+                assert_eq!(&bytes[4088..4096], b"TWBLANK\0");
                 let first = number(&bytes, 4096, 4) as usize;
                 let running = crc(seed(&bytes, 4096), &bytes[4104..4104 + first]) as u32;
                 assert_eq!(number(&bytes, 4100, 4), crc(running, &bytes[4096..4100]), "the first frame is closed");
