@@ -311,13 +311,15 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// The first error met; what was done until then stays done. A read-only store.
+    /// The first error met; what was done until then stays done. Runs that cannot be completed are left out, and the
+    /// first error of one is returned when all others are done. A read-only store.
     pub fn compact(&self, progress: &mut dyn FnMut(Progress)) -> Result<CompactionReport> {
         let shared = &self.shared;
         shared.check_writable()?;
         seal_pending(shared)?;
         shared.match_folders()?;
-        shared.recover_runs()?;
+        // What cannot be completed keeps nothing else from being compacted, but nobody must think that it was.
+        let incomplete = shared.recover_runs()?;
         empty_trash(shared)?;
         let entries: Vec<RunEntry> = lock(&shared.journal).entries().values().cloned().collect();
         let mut report = CompactionReport::default();
@@ -349,6 +351,6 @@ impl Store {
         }
         shared.with_journal(crate::catalog::Journal::rewrite)?;
         progress(Progress { done: entries.len() as u64, total: entries.len() as u64 });
-        Ok(report)
+        incomplete.map_or(Ok(report), Err)
     }
 }

@@ -111,8 +111,9 @@ impl Shared {
     }
 
     /// Completes every run that the catalog does not know everything of and that nobody writes to. A run that cannot
-    /// be completed is noted, and does not keep the store from opening.
-    pub(super) fn recover_runs(&self) -> Result<()> {
+    /// be completed is noted, and does not keep the store from opening; the first such error is the answer.
+    pub(super) fn recover_runs(&self) -> Result<Option<Error>> {
+        let mut first = None;
         let unsettled: Vec<(ExperimentId, RunId)> = {
             let journal = lock(&self.journal);
             let entries = journal.entries().values().filter(|entry| entry.state == EntryState::Unsettled);
@@ -131,9 +132,10 @@ impl Shared {
                 Err(error) => {
                     let dir = self.paths.run(experiment, run);
                     self.note_incident(&dir, 0, format!("the run could not be completed: {error}"));
+                    first.get_or_insert(error);
                 }
             }
         }
-        Ok(())
+        Ok(first)
     }
 }

@@ -145,3 +145,21 @@ fn a_sealed_log_that_comes_back_with_a_power_loss_is_no_damage() {
         ],
     );
 }
+
+/// A fault while the compaction completed a run was noted and forgotten: it said that it had removed the deleted run.
+#[test]
+fn a_compaction_that_could_not_complete_a_run_says_so() {
+    passes(
+        &Setup { seed: 0, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::DeleteRun { second: false, run: 0 },
+            Op::Advance,
+            Op::Fail { after: 11, full: false },
+            Op::OpenSecond,
+            Op::Kill { second: false },
+            Op::Fail { after: 0, full: false },
+            Op::Compact { second: false },
+        ],
+    );
+}
