@@ -54,6 +54,10 @@ pub(crate) struct Summary {
 }
 
 impl RunEntry {
+    pub(crate) fn is_settled(&self) -> bool {
+        matches!(self.state, EntryState::Settled(_))
+    }
+
     fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.run_id.as_bytes());
         put_varint(out, self.experiment_id.get());

@@ -205,7 +205,9 @@ fn check_log(shared: &Shared, path: &Path, run: RunId) -> Result<()> {
     let mut reader = match LogReader::open(&shared.env, path)? {
         Opened::Log(reader) => reader,
         Opened::Prepared | Opened::Blank => return Ok(()),
-        // What was never synced and went with the power looks like this; so does damage.
+        // What was never synced and went with the power looks like this; so does damage. A run of which the catalog
+        // knows everything has lost nothing by it.
+        Opened::Zeros if lock(&shared.journal).get(run).is_some_and(RunEntry::is_settled) => return Ok(()),
         Opened::Zeros => return Err(Error::corrupt(path, 0, "there is nothing in it but zeros")),
         Opened::Lost => return Err(Error::corrupt(path, 0, "its first page is missing")),
     };

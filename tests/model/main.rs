@@ -1,6 +1,7 @@
 //! Random sequences of operations on a store and on a model of it.
 //!
-//! `PROPTEST_CASES` raises the number of sequences. A failure prints its shrunk sequence as Rust source: it becomes a
+//! The sequences are the same each time, so that a failure is one of the change that shows it. `PROPTEST_CASES` raises
+//! their number, and `PROPTEST_RNG_SEED` chooses others. A failure prints its shrunk sequence as Rust source: it becomes a
 //! test in `regressions.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
@@ -8,7 +9,7 @@ mod regressions;
 mod strategy;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use strategy::{Weather, ops};
 use trackway::testing::{Setup, run_ops};
 
@@ -23,7 +24,8 @@ fn setup() -> impl Strategy<Value = Setup> {
 fn check(weather: Weather) {
     let default = Config { cases: 64, max_shrink_iters: 3000, failure_persistence: None, ..Config::default() };
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default.cases);
-    let mut runner = TestRunner::new(Config { cases, ..default });
+    let seed = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let mut runner = TestRunner::new(Config { cases, rng_seed: RngSeed::Fixed(seed), ..default });
     let tested = runner.run(&(setup(), ops(weather, 40)), |(setup, ops)| {
         run_ops(&setup, &ops).map(|_| ()).map_err(TestCaseError::fail)
     });

@@ -163,3 +163,26 @@ fn a_compaction_that_could_not_complete_a_run_says_so() {
         ],
     );
 }
+
+/// The catalog's word that somebody writes to the run again was lost with the power, and so was all of his log but the
+/// name: nobody had a reason to look there, and checking the store took the leftover for damage.
+#[test]
+fn a_log_that_went_with_the_power_is_no_damage_of_a_settled_run() {
+    passes(
+        &Setup { seed: 9881343956500522547, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: true },
+            Op::End { writer: 0, status: 0 },
+            Op::Maintain { second: false },
+            Op::Resume { second: false, run: 0 },
+            Op::Compact { second: false },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Kill { second: true },
+            Op::PowerLoss,
+            Op::PowerLoss,
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+        ],
+    );
+}
