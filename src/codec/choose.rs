@@ -2,12 +2,12 @@
 
 use super::{CodecId, Effort, constant, narrow, packed, packed_f32, pco, raw, stride};
 
-/// Pcodec decodes at about a quarter of the speed of the other forms, and builds tables first. What that costs a
-/// reader, in nanoseconds as measured, must be paid for by bytes, or charts would pay for bytes that nobody misses.
+/// Pcodec decodes at about a quarter of the speed of the other forms, and builds tables first. What that costs a reader,
+/// in nanoseconds as estimated from its decoding speed, must be paid for by bytes, or charts would pay for bytes that
+/// nobody misses.
 const PCO_TABLES_NS: usize = 1200;
 const PCO_ROWS_NS: (usize, usize) = (7, 2);
-/// Nanoseconds of decoding for a byte saved. Measured on real curves: halving it makes them 1 % longer, doubling it
-/// makes them 1 % shorter and reading a fifth slower.
+/// Nanoseconds of decoding for a byte saved. On real curves the columns take 2.383 bytes a point with 20, 2.369 with 25.
 const NS_PER_SAVED_BYTE: usize = 25;
 
 /// A column this short has nothing left to save.
