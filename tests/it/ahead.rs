@@ -1,6 +1,6 @@
 //! Logs that are prepared before they are needed: nobody sees them, and nothing is lost at the seams.
 
-use crate::support::{Scene, new_run};
+use crate::support::{Scene, copy_dir, new_run};
 use trackway::{Durability, StoreOptions};
 
 fn quiet(scene: &Scene) -> trackway::Store {
@@ -59,19 +59,6 @@ fn a_prepared_log_that_its_writer_left_is_swept_up() {
     assert_eq!(store.statistics().unwrap().log_files, 0);
     let incidents: Vec<_> = store.incidents().into_iter().filter(|i| !i.what.contains("vanished")).collect();
     assert!(incidents.is_empty(), "{incidents:?}");
-}
-
-fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[test]
