@@ -2,32 +2,22 @@
 //! beside the floor of copying plain columns.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
+#[path = "support/values.rs"]
+mod values;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use trackway::{Columns, ExperimentId, NewRun, Store};
+use values::{loss, time};
 
 const POINTS: i64 = 1_000_000;
-
-/// splitmix64: a plain multiple of the step is so regular that compression finds it out.
-fn noise(step: i64) -> u64 {
-    let z = (step as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// A float32 loss with a tenth of noise.
-fn loss(step: i64) -> f64 {
-    let noise = (noise(step) >> 40) as f32 / (1u64 << 24) as f32;
-    f64::from((0.1 + 1.0 / (1.0 + step as f32 / 1e5)) * (1.0 + noise / 10.0))
-}
 
 fn reading(c: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path().join("store")).unwrap();
     let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
     let steps: Vec<i64> = (0..POINTS).collect();
-    let times: Vec<i64> = steps.iter().map(|s| 1_700_000_000_000 + s * 31 + (noise(*s) % 17) as i64).collect();
+    let times: Vec<i64> = steps.iter().map(|s| time(*s)).collect();
     let values: Vec<f64> = steps.iter().map(|s| loss(*s)).collect();
     run.metric("loss").unwrap().log_columns(&steps, &times, &values).unwrap();
     run.finish().unwrap();
