@@ -82,11 +82,22 @@ pub(crate) enum Next<'a> {
     Bad(&'static str),
 }
 
-/// Looks at the frame that begins at file offset `at`. `bytes` are the file's content from offset `base` on.
-pub(crate) fn next(bytes: &[u8], base: u64, at: u64, published: Published, file_id: FileId) -> Next<'_> {
-    let Ok(start) = usize::try_from(at.saturating_sub(base)) else { return Next::Bad("the offset is too large") };
+/// How many bytes from file offset `at` on [`next`] looks at, as far as the first of them, `bytes`, tell.
+pub(crate) fn reach(bytes: &[u8], at: u64, published: Published) -> usize {
+    let mut reader = Reader::new(bytes);
+    let len = match (reader.u32("frame length"), reader.u32("frame checksum")) {
+        (Ok(0), Ok(0)) => return u64::from(published.end).saturating_sub(at) as usize,
+        (Ok(length), Ok(_)) if length & PAD == 0 => length as usize,
+        _ => 0,
+    };
+    // Of a frame that is too long nothing more than that is said.
+    FRAME_HEADER + if len > MAX_FRAME_BYTES { 0 } else { len }
+}
+
+/// Looks at the frame that begins at file offset `at`. `rest` are the file's content from there on, at least as many as
+/// [`reach`] says unless the file ends before.
+pub(crate) fn next(rest: &[u8], at: u64, published: Published, file_id: FileId) -> Next<'_> {
     let end = u64::from(published.end);
-    let rest = bytes.get(start..).unwrap_or_default();
     let mut reader = Reader::new(rest);
     let (Ok(length), Ok(stored)) = (reader.u32("frame length"), reader.u32("frame checksum")) else {
         return if end == at && published == Published::empty_frame(file_id, at as u32) {
@@ -173,11 +184,11 @@ mod tests {
         bytes.extend([0; 64]);
         for word in [0, 64, 80, 1000] {
             let published = Published { end: word, crc: 0 };
-            assert_eq!(next(&bytes, 64, 64, published, ID), Next::Frame { payload: b"first", next: 80 });
-            assert!(matches!(next(&bytes, 64, 80, published, ID), Next::Frame { next: 104, .. }));
+            assert_eq!(next(&bytes, 64, published, ID), Next::Frame { payload: b"first", next: 80 });
+            assert!(matches!(next(&bytes[16..], 80, published, ID), Next::Frame { next: 104, .. }));
         }
-        assert_eq!(next(&bytes, 64, 104, Published::empty_frame(ID, 104), ID), Next::End);
-        assert_eq!(next(&bytes, 64, 104, Published { end: 100, crc: 5 }, ID), Next::Behind);
+        assert_eq!(next(&bytes[40..], 104, Published::empty_frame(ID, 104), ID), Next::End);
+        assert_eq!(next(&bytes[40..], 104, Published { end: 100, crc: 5 }, ID), Next::Behind);
     }
 
     #[test]
@@ -186,9 +197,9 @@ mod tests {
         bytes.extend_from_slice(b"points");
         bytes.extend([0xee; 32]);
         let crc = wire::crc(seed(ID, 0), b"points");
-        assert_eq!(next(&bytes, 0, 0, Published { end: 14, crc }, ID), Next::Open { payload: b"points" });
+        assert_eq!(next(&bytes, 0, Published { end: 14, crc }, ID), Next::Open { payload: b"points" });
         for wrong in [Published { end: 13, crc }, Published { end: 14, crc: crc ^ 1 }, Published { end: 4000, crc }] {
-            assert!(matches!(next(&bytes, 0, 0, wrong, ID), Next::Bad(_)));
+            assert!(matches!(next(&bytes, 0, wrong, ID), Next::Bad(_)));
         }
         assert!(word_lies_in(Published { end: 14, crc }, 0, b"points and more", ID));
         assert!(!word_lies_in(Published { end: 15, crc }, 0, b"points and more", ID));
@@ -201,18 +212,18 @@ mod tests {
         for bit in 0..18 * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(!matches!(next(&damaged, 64, 64, published, ID), Next::Frame { .. }), "bit {bit}");
+            assert!(!matches!(next(&damaged, 64, published, ID), Next::Frame { .. }), "bit {bit}");
         }
-        assert!(matches!(next(&bytes, 72, 72, published, ID), Next::Bad(_)));
-        assert!(matches!(next(&bytes, 64, 64, published, FileId([4; 16])), Next::Bad(_)));
+        assert!(matches!(next(&bytes, 72, published, ID), Next::Bad(_)));
+        assert!(matches!(next(&bytes, 64, published, FileId([4; 16])), Next::Bad(_)));
     }
 
     #[test]
     fn a_pad_frame_leads_to_the_next_one() {
         let bytes = pad_word(ID, 8, 48).to_le_bytes();
-        assert_eq!(next(&bytes, 8, 8, Published { end: 0, crc: 0 }, ID), Next::Pad { next: 64 });
+        assert_eq!(next(&bytes, 8, Published { end: 0, crc: 0 }, ID), Next::Pad { next: 64 });
         let mut damaged = bytes;
         damaged[0] ^= 8;
-        assert!(matches!(next(&damaged, 8, 8, Published { end: 0, crc: 0 }, ID), Next::Bad(_)));
+        assert!(matches!(next(&damaged, 8, Published { end: 0, crc: 0 }, ID), Next::Bad(_)));
     }
 }

@@ -17,7 +17,7 @@
 //! An axis is a kind byte and: 0 = first i64, difference i64 (both wrapping); 1 = n i64; 2 = smallest i64, n u32.
 
 use super::sink::{Head, Sink};
-use super::wire::{Decoded, Reader, put_text, put_varint, put_zigzag};
+use super::wire::{Decoded, Reader, put_text, put_varint, put_zigzag, unzigzag};
 use crate::limits;
 use crate::types::{ExperimentId, Point, RunId, RunStatus, StatusCause};
 
@@ -282,6 +282,21 @@ pub(crate) enum Record<'a> {
     Unknown {
         at_us: u64,
     },
+}
+
+/// The point at the start of `bytes`, when its metric number and its differences take one byte each, as most do, and the
+/// bytes after it. `None` for anything else, which [`Record::decode`] reads.
+#[inline(always)]
+pub(crate) fn short_point<'a>(bytes: &'a [u8], base: &mut Base) -> Option<(u32, Point, &'a [u8])> {
+    let (head, rest) = bytes.split_first_chunk()?;
+    let (value, rest) = rest.split_first_chunk()?;
+    let [kind, metric, step, timestamp] = *head;
+    if kind != POINT || (metric | step | timestamp) & 0x80 != 0 {
+        return None;
+    }
+    base.step = base.step.wrapping_add(unzigzag(u64::from(step)));
+    base.timestamp = base.timestamp.wrapping_add(unzigzag(u64::from(timestamp)));
+    Some((u32::from(metric), Point::new(base.step, base.timestamp, f64::from_le_bytes(*value)), rest))
 }
 
 fn number(reader: &mut Reader<'_>, what: &'static str) -> Decoded<u32> {

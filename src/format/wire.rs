@@ -51,6 +51,7 @@ impl<'a> Reader<'a> {
         DecodeError { what, offset: self.at, problem }
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, len: usize, what: &'static str) -> Decoded<&'a [u8]> {
         let end = self.at.checked_add(len);
         let piece = end.and_then(|end| self.bytes.get(self.at..end));
@@ -63,6 +64,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn array<const N: usize>(&mut self, what: &'static str) -> Decoded<[u8; N]> {
         let piece = self.take(N, what)?;
         piece.try_into().map_err(|_| self.error(what, "the bytes end before it does"))
@@ -182,7 +184,7 @@ pub(crate) const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-const fn unzigzag(value: u64) -> i64 {
+pub(crate) const fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 

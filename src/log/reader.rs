@@ -158,15 +158,13 @@ impl LogReader {
 
     /// Goes over the frames between the current position and `upto`.
     fn pass(&mut self, published: Published, upto: u64, visit: &mut Visit<'_>) -> Result<Pass> {
-        let base = self.at;
         // A damaged word can promise 4 GiB: what is read is bounded by what is there.
         let upto = upto.min(self.file.len().at(&self.path, "measure")?);
-        let mut bytes = vec![0; usize::try_from(upto.saturating_sub(base)).unwrap_or(0)];
-        let read = self.file.read_at(&mut bytes, base).at(&self.path, "read")?;
-        bytes.truncate(read);
+        let mut window = Window { file: &*self.file, upto, at: self.at, bytes: Vec::new() };
         loop {
             let offset = self.at;
-            let (payload, next) = match frame::next(&bytes, base, self.at, published, self.header.file_id) {
+            let bytes = window.frame(offset, published).at(&self.path, "read")?;
+            let (payload, next) = match frame::next(bytes, offset, published, self.header.file_id) {
                 Next::Frame { payload, next } => (payload, Some(next)),
                 Next::Open { payload } => (payload, None),
                 Next::Pad { next } => {
@@ -189,6 +187,48 @@ impl LogReader {
                 }
             }
         }
+    }
+}
+
+/// A log is read in pieces of this length, or of a frame that is longer: they stay in the processor's cache until their
+/// records are taken, and no log needs memory as long as itself.
+const PIECE: usize = 256 << 10;
+
+/// The part of a log that is in memory.
+struct Window<'a> {
+    file: &'a dyn File,
+    /// Nothing from here on is looked at.
+    upto: u64,
+    /// Offset of the first byte of `bytes`.
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window<'_> {
+    /// The bytes from `at` on, as many as [`frame::next`] looks at there, or as there are.
+    fn frame(&mut self, at: u64, published: Published) -> std::io::Result<&[u8]> {
+        self.hold(at, FRAME_HEADER)?;
+        let reach = frame::reach(self.from(at), at, published);
+        self.hold(at, reach)?;
+        Ok(self.from(at))
+    }
+
+    fn from(&self, at: u64) -> &[u8] {
+        let start = usize::try_from(at.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        self.bytes.get(start..).unwrap_or_default()
+    }
+
+    /// Makes sure that `len` bytes from `at` on are in memory, as far as they are there.
+    fn hold(&mut self, at: u64, len: usize) -> std::io::Result<()> {
+        let left = usize::try_from(self.upto.saturating_sub(at)).unwrap_or(usize::MAX);
+        if self.from(at).len() >= len.min(left) {
+            return Ok(());
+        }
+        self.at = at;
+        self.bytes.resize(len.max(PIECE).min(left), 0);
+        let read = self.file.read_at(&mut self.bytes, at)?;
+        self.bytes.truncate(read);
+        Ok(())
     }
 }
 

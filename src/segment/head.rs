@@ -1,42 +1,114 @@
 //! The content of one log, in memory, by column.
 //!
-//! A log call is one *row*: its step and timestamp are kept once, and each point of it is the number of its row and
-//! its value. So the points of a metric logged in rows cost 12 bytes here, and metrics that were logged in the same
-//! calls have the same row numbers, by which sealing finds the axes that they share.
+//! A row of several metrics has its step and timestamp once, on the axis of its row number; single points and whole
+//! columns have theirs on an axis of their metric's own. A series says along which axes its values lie, one *stretch*
+//! after the other: nearly always one stretch along one axis, so that its steps and timestamps are slices, and sealing
+//! sees at once which metrics share them.
 
-use crate::format::record::{Base, Meta, Record};
+use super::count::ChunkAxis;
+use crate::format::record::{Base, Meta, Record, short_point};
 use crate::format::wire::Reader;
 use crate::format::{DecodeError, Decoded};
 use crate::limits;
 use crate::types::{Point, Stats};
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+/// Steps and timestamps that were logged together.
+#[derive(Clone, Debug, Default)]
+struct Axis {
+    steps: Vec<i64>,
+    timestamps: Vec<i64>,
+}
+
+impl Axis {
+    /// The number that the next of `more` rows will have.
+    fn next(&self, more: usize) -> Decoded<u32> {
+        let next = u32::try_from(self.steps.len()).ok();
+        let next = next.filter(|next| next.checked_add(more as u32).is_some());
+        next.ok_or(DecodeError { what: "log", offset: 0, problem: "it has more rows than a log can have" })
+    }
+
+    #[inline]
+    fn push(&mut self, step: i64, timestamp: i64) {
+        self.steps.push(step);
+        self.timestamps.push(timestamp);
+    }
+}
+
+/// The metric's own axis.
+const OWN: u32 = u32::MAX;
+
+/// Where the next values of a series lie: from number `value` on along `axis` (one of the row sets, or [`OWN`]), from
+/// its row `row` on, until the next stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Stretch {
+    axis: u32,
+    row: u32,
+    value: u32,
+}
 
 /// Points of one metric in the order they were written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HeadSeries {
     pub(crate) metric: String,
-    /// Numbers of rows in [`Head::row`].
-    pub(crate) rows: Vec<u32>,
     pub(crate) values: Vec<f64>,
+    own: Axis,
+    stretches: Vec<Stretch>,
     /// Statistics of the first `stats.count` points.
     stats: Stats,
 }
 
-/// No metric is at this place.
+impl HeadSeries {
+    /// Says that the next value lies in row `row` of `axis`. A row of an axis is a value of all its metrics, so while
+    /// the axis stays the same the rows follow each other.
+    #[inline]
+    fn lie_along(&mut self, axis: u32, row: u32) {
+        if self.stretches.last().is_none_or(|last| last.axis != axis) {
+            self.stretches.push(Stretch { axis, row, value: self.values.len() as u32 });
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, step: i64, timestamp: i64, value: f64) -> Decoded<()> {
+        let row = self.own.next(1)?;
+        self.lie_along(OWN, row);
+        self.own.push(step, timestamp);
+        self.values.push(value);
+        Ok(())
+    }
+
+    /// Whether all of its values lie along axes that it shares with other metrics: those with the same stretches have
+    /// the same steps and timestamps.
+    pub(super) fn shared_stretches(&self) -> Option<&[Stretch]> {
+        let shared = self.stretches.iter().all(|stretch| stretch.axis != OWN);
+        shared.then_some(&*self.stretches)
+    }
+}
+
+/// The metrics that a row number stands for, and the rows logged under it.
+#[derive(Clone, Debug)]
+struct RowSet {
+    /// Places in [`Head::series`].
+    places: Vec<u32>,
+    /// Whether a metric is in it twice, which our writers do not do: then each value is a point of its own.
+    repeats: bool,
+    axis: Axis,
+}
+
+/// No metric or row set is at this place.
 const UNDEFINED: u32 = u32::MAX;
 
 /// Everything a log says, as far as it was read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Head {
-    steps: Vec<i64>,
-    timestamps: Vec<i64>,
     series: Vec<HeadSeries>,
     by_name: HashMap<String, usize>,
-    /// Places in `series` by the log's metric numbers, [`UNDEFINED`] for those that it has not defined. Numbers and
-    /// places are below [`limits::MAX_METRICS_PER_RUN`].
+    row_sets: Vec<RowSet>,
+    /// Places in `series` by the log's metric numbers, and in `row_sets` by its row numbers; [`UNDEFINED`] for those
+    /// that it has not defined. Numbers and places are below [`limits::MAX_METRICS_PER_RUN`].
     metrics: Vec<u32>,
-    /// The places of the metrics of a row, by the log's row numbers.
-    row_sets: Vec<Option<Vec<u32>>>,
+    rows: Vec<u32>,
     meta: Vec<Meta>,
     /// Where the differences of the open frame count from.
     base: Base,
@@ -52,11 +124,21 @@ impl Head {
         if from == 0 {
             self.base = Base::default();
         }
-        let mut reader = Reader::new(payload.get(from..).unwrap_or_default());
+        let mut rest = payload.get(from..).unwrap_or_default();
         let mut base = self.base;
-        while !reader.is_empty() {
-            let record = Record::decode(&mut reader, &mut base, |row| self.row_set(row).map(<[u32]>::len))?;
+        loop {
+            // Most records of most logs, so they have a way of their own.
+            while let Some((metric, point, after)) = short_point(rest, &mut base) {
+                self.series_at(metric)?.push(point.step, point.timestamp, point.value)?;
+                rest = after;
+            }
+            if rest.is_empty() {
+                break;
+            }
+            let mut reader = Reader::new(rest);
+            let record = Record::decode(&mut reader, &mut base, |row| self.row_set(row).map(|set| set.places.len()))?;
             self.take(record)?;
+            rest = rest.get(reader.position()..).unwrap_or_default();
         }
         self.base = base;
         Ok(())
@@ -65,50 +147,43 @@ impl Head {
     fn take(&mut self, record: Record<'_>) -> Decoded<()> {
         match record {
             Record::Point { metric, point } => {
-                let series = self.place(metric)?;
-                let row = self.push_row(point.step, point.timestamp)?;
-                self.push(series, row, point.value);
+                self.series_at(metric)?.push(point.step, point.timestamp, point.value)?;
             }
             Record::Row { row, step, timestamp, values } => {
-                let number = self.push_row(step, timestamp)?;
-                let places = self.row_sets.get(row as usize).and_then(Option::as_deref).unwrap_or_default();
-                for (place, value) in places.iter().zip(values.iter()) {
-                    if let Some(series) = self.series.get_mut(*place as usize) {
-                        series.rows.push(number);
+                let at = self.rows.get(row as usize).copied().unwrap_or(UNDEFINED);
+                let Some(set) = self.row_sets.get_mut(at as usize) else { return Err(undefined("row")) };
+                let number = set.axis.next(1)?;
+                if !set.repeats {
+                    set.axis.push(step, timestamp);
+                }
+                for (place, value) in set.places.iter().zip(values.iter()) {
+                    let Some(series) = self.series.get_mut(*place as usize) else { continue };
+                    if set.repeats {
+                        series.push(step, timestamp, value)?;
+                    } else {
+                        series.lie_along(at, number);
                         series.values.push(value);
                     }
                 }
             }
             Record::Columns { metric, steps, timestamps, values } => {
-                let place = self.place(metric)?;
-                let first = self.next_row(values.len())?;
-                steps.read_into(values.len(), &mut self.steps);
-                timestamps.read_into(values.len(), &mut self.timestamps);
-                if let Some(series) = self.series.get_mut(place) {
-                    series.rows.extend(first..first + values.len() as u32);
-                    series.values.extend(values.iter());
-                }
+                let series = self.series_at(metric)?;
+                let first = series.own.next(values.len())?;
+                series.lie_along(OWN, first);
+                steps.read_into(values.len(), &mut series.own.steps);
+                timestamps.read_into(values.len(), &mut series.own.timestamps);
+                series.values.extend(values.iter());
             }
             Record::DefineMetric { number, name } => {
-                let place = self.series_of(name)?;
-                let number = number as usize;
-                if self.metrics.len() <= number {
-                    self.metrics.resize(number + 1, UNDEFINED);
-                }
-                if let Some(known) = self.metrics.get_mut(number) {
-                    *known = place as u32;
-                }
+                let place = self.place_of(name)?;
+                define(&mut self.metrics, number, place);
             }
             Record::DefineRow { number, metrics } => {
                 let place = |metric: &u32| self.place(*metric).map(|place| place as u32);
-                let places = metrics.iter().map(place).collect::<Decoded<_>>()?;
-                let number = number as usize;
-                if self.row_sets.len() <= number {
-                    self.row_sets.resize(number + 1, None);
-                }
-                if let Some(known) = self.row_sets.get_mut(number) {
-                    *known = Some(places);
-                }
+                let places = metrics.iter().map(place).collect::<Decoded<Vec<u32>>>()?;
+                let repeats = places.iter().collect::<HashSet<_>>().len() < places.len();
+                define(&mut self.rows, number, self.row_sets.len());
+                self.row_sets.push(RowSet { places, repeats, axis: Axis::default() });
             }
             Record::Meta(meta) => self.meta.push(meta),
             Record::Unknown { .. } => {}
@@ -117,16 +192,21 @@ impl Head {
     }
 
     fn place(&self, metric: u32) -> Decoded<usize> {
-        let problem = "its number was not defined before";
         let place = self.metrics.get(metric as usize).filter(|place| **place != UNDEFINED);
-        place.map(|place| *place as usize).ok_or(DecodeError { what: "metric", offset: 0, problem })
+        place.map(|place| *place as usize).ok_or(undefined("metric"))
     }
 
-    fn row_set(&self, row: u32) -> Option<&[u32]> {
-        self.row_sets.get(row as usize).and_then(Option::as_deref)
+    #[inline]
+    fn series_at(&mut self, metric: u32) -> Decoded<&mut HeadSeries> {
+        let place = self.metrics.get(metric as usize).copied().unwrap_or(UNDEFINED);
+        self.series.get_mut(place as usize).ok_or(undefined("metric"))
     }
 
-    fn series_of(&mut self, name: &str) -> Decoded<usize> {
+    fn row_set(&self, row: u32) -> Option<&RowSet> {
+        self.rows.get(row as usize).and_then(|at| self.row_sets.get(*at as usize))
+    }
+
+    fn place_of(&mut self, name: &str) -> Decoded<usize> {
         if let Some(place) = self.by_name.get(name) {
             return Ok(*place);
         }
@@ -136,26 +216,6 @@ impl Head {
         self.by_name.insert(name.to_owned(), self.series.len());
         self.series.push(HeadSeries { metric: name.to_owned(), ..HeadSeries::default() });
         Ok(self.series.len() - 1)
-    }
-
-    fn next_row(&self, more: usize) -> Decoded<u32> {
-        let next = u32::try_from(self.steps.len()).ok();
-        let next = next.filter(|next| next.checked_add(more as u32).is_some());
-        next.ok_or(DecodeError { what: "log", offset: 0, problem: "it has more rows than a log can have" })
-    }
-
-    fn push_row(&mut self, step: i64, timestamp: i64) -> Decoded<u32> {
-        let row = self.next_row(1)?;
-        self.steps.push(step);
-        self.timestamps.push(timestamp);
-        Ok(row)
-    }
-
-    fn push(&mut self, place: usize, row: u32, value: f64) {
-        if let Some(series) = self.series.get_mut(place) {
-            series.rows.push(row);
-            series.values.push(value);
-        }
     }
 
     /// What was said about the run.
@@ -178,18 +238,35 @@ impl Head {
         self.series.iter().map(|series| series.values.len() as u64).sum()
     }
 
-    /// Step and timestamp of a row; (0, 0) for a number that no series can have.
-    pub(crate) fn row(&self, row: u32) -> (i64, i64) {
-        let at = row as usize;
-        (self.steps.get(at).copied().unwrap_or(0), self.timestamps.get(at).copied().unwrap_or(0))
+    /// Steps, timestamps and values of a series of this head from number `from` on, as they lie together.
+    pub(crate) fn parts<'a>(
+        &'a self,
+        series: &'a HeadSeries,
+        from: usize,
+    ) -> impl Iterator<Item = (&'a [i64], &'a [i64], &'a [f64])> + 'a {
+        parts(&self.row_sets, series, from)
     }
 
-    /// The points of a series of this head, as written.
-    pub(crate) fn points<'a>(&'a self, series: &'a HeadSeries) -> impl ExactSizeIterator<Item = Point> + 'a {
-        series.rows.iter().zip(&series.values).map(|(row, value)| {
-            let (step, timestamp) = self.row(*row);
-            Point::new(step, timestamp, *value)
+    /// The points of a series of this head from number `from` on, as written.
+    pub(crate) fn points<'a>(&'a self, series: &'a HeadSeries, from: usize) -> impl Iterator<Item = Point> + 'a {
+        self.parts(series, from).flat_map(|(steps, timestamps, values)| {
+            let axis = steps.iter().zip(timestamps);
+            axis.zip(values).map(|((step, timestamp), value)| Point::new(*step, *timestamp, *value))
         })
+    }
+
+    /// Steps and timestamps of a series of this head.
+    pub(super) fn axis<'a>(&'a self, series: &'a HeadSeries) -> (Cow<'a, [i64]>, Cow<'a, [i64]>) {
+        let mut parts = self.parts(series, 0);
+        let (first, second) = (parts.next(), parts.next());
+        let (steps, timestamps, _) = first.unwrap_or_default();
+        let Some(second) = second else { return (Cow::Borrowed(steps), Cow::Borrowed(timestamps)) };
+        let (mut steps, mut timestamps) = (steps.to_vec(), timestamps.to_vec());
+        for (more_steps, more_timestamps, _) in std::iter::once(second).chain(parts) {
+            steps.extend_from_slice(more_steps);
+            timestamps.extend_from_slice(more_timestamps);
+        }
+        (Cow::Owned(steps), Cow::Owned(timestamps))
     }
 
     /// Whether [`Self::count`] has something to do.
@@ -199,13 +276,12 @@ impl Head {
 
     /// Brings the statistics of all series up to date. Cost: one pass over the points that came since the last time.
     pub(crate) fn count(&mut self) {
-        let (steps, timestamps) = (&self.steps, &self.timestamps);
-        let at = |all: &[i64], row: u32| all.get(row as usize).copied().unwrap_or(0);
         for series in &mut self.series {
-            let fresh = series.stats.count as usize;
-            for (row, value) in series.rows.iter().zip(&series.values).skip(fresh) {
-                series.stats.push(Point::new(at(steps, *row), at(timestamps, *row), *value));
+            let mut stats = series.stats;
+            for (steps, timestamps, values) in parts(&self.row_sets, series, stats.count as usize) {
+                stats.merge(&ChunkAxis::new(steps, timestamps).count(values));
             }
+            series.stats = stats;
         }
     }
 
@@ -213,4 +289,38 @@ impl Head {
     pub(crate) fn stats<'a>(&self, series: &'a HeadSeries) -> &'a Stats {
         &series.stats
     }
+}
+
+fn undefined(what: &'static str) -> DecodeError {
+    DecodeError { what, offset: 0, problem: "its number was not defined before" }
+}
+
+fn define(places: &mut Vec<u32>, number: u32, place: usize) {
+    let number = number as usize;
+    if places.len() <= number {
+        places.resize(number + 1, UNDEFINED);
+    }
+    if let Some(known) = places.get_mut(number) {
+        *known = place as u32;
+    }
+}
+
+fn parts<'a>(
+    row_sets: &'a [RowSet],
+    series: &'a HeadSeries,
+    from: usize,
+) -> impl Iterator<Item = (&'a [i64], &'a [i64], &'a [f64])> + 'a {
+    // The stretch that value `from` lies in, and those after it.
+    let first = series.stretches.partition_point(|stretch| stretch.value as usize <= from).saturating_sub(1);
+    let stretches = series.stretches.get(first..).unwrap_or_default();
+    stretches.iter().enumerate().filter_map(move |(number, stretch)| {
+        let axis = if stretch.axis == OWN { &series.own } else { &row_sets.get(stretch.axis as usize)?.axis };
+        let begin = stretch.value as usize;
+        let end = stretches.get(number + 1).map_or(series.values.len(), |next| next.value as usize);
+        let skipped = from.saturating_sub(begin);
+        let row = stretch.row as usize;
+        let rows = row + skipped..row + (end - begin);
+        let values = series.values.get(begin + skipped..end).filter(|values| !values.is_empty())?;
+        Some((axis.steps.get(rows.clone())?, axis.timestamps.get(rows)?, values))
+    })
 }

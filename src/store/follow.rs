@@ -61,7 +61,7 @@ impl Follower {
                     let delivered = self.delivered.entry(*first).or_default();
                     for series in head.series() {
                         let skip = delivered.insert(series.metric.clone(), series.values.len()).unwrap_or(0);
-                        head.points(series).skip(skip).for_each(|point| each(&series.metric, point));
+                        head.points(series, skip).for_each(|point| each(&series.metric, point));
                     }
                 }
                 PointSource::Segment(segment) => self.poll_segment(segment, each)?,

@@ -56,7 +56,11 @@ impl Piece {
         match &self.place {
             Place::Log { head, metric } => {
                 if let Some(series) = head.metric(metric) {
-                    head.points(series).for_each(|point| out.push(point));
+                    for (steps, timestamps, values) in head.parts(series, 0) {
+                        out.steps.extend_from_slice(steps);
+                        out.timestamps.extend_from_slice(timestamps);
+                        out.values.extend_from_slice(values);
+                    }
                 }
                 Ok(())
             }

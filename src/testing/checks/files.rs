@@ -175,7 +175,7 @@ pub fn log(bytes: &[u8]) {
         let mut visit = |payload: &[u8], from: usize| head.ingest(payload, from);
         let _ = if live { reader.read_live(&mut visit) } else { reader.read_dead(&mut visit) };
         for series in head.series().filter(|_| is_edit) {
-            let found: Vec<Bits> = head.points(series).map(bits).collect();
+            let found: Vec<Bits> = head.points(series, 0).map(bits).collect();
             let expected = sample().runs.values().filter_map(|run| run.get(&series.metric));
             assert!(expected.clone().any(|points| points.starts_with(&found)), "{}: {found:?}", series.metric);
         }
