@@ -210,6 +210,13 @@ impl<'a> Values<'a> {
         self.0.len() / 8
     }
 
+    /// Value `number`; NaN beyond the end.
+    #[inline]
+    pub(crate) fn get(&self, number: usize) -> f64 {
+        let (values, _) = self.0.as_chunks::<8>();
+        values.get(number).map_or(f64::NAN, |bytes| f64::from_le_bytes(*bytes))
+    }
+
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = f64> + 'a {
         let (values, _) = self.0.as_chunks::<8>();
         values.iter().map(|bytes| f64::from_le_bytes(*bytes))

@@ -6,7 +6,7 @@
 //! sees at once which metrics share them.
 
 use super::count::ChunkAxis;
-use crate::format::record::{Base, Meta, Record, short_point};
+use crate::format::record::{Base, Meta, Record, Values, short_point};
 use crate::format::wire::Reader;
 use crate::format::{DecodeError, Decoded};
 use crate::limits;
@@ -69,15 +69,6 @@ impl HeadSeries {
         }
     }
 
-    #[inline]
-    fn push(&mut self, step: i64, timestamp: i64, value: f64) -> Decoded<()> {
-        let row = self.own.next(1)?;
-        self.lie_along(OWN, row);
-        self.own.push(step, timestamp);
-        self.values.push(value);
-        Ok(())
-    }
-
     /// Whether all of its values lie along axes that it shares with other metrics: those with the same stretches have
     /// the same steps and timestamps.
     pub(super) fn shared_stretches(&self) -> Option<&[Stretch]> {
@@ -96,7 +87,58 @@ struct RowSet {
     axis: Axis,
 }
 
-/// No metric or row set is at this place.
+/// Records of a frame that wait to be taken together, metric by metric: taken one by one, each would touch as many
+/// places in memory as there are metrics, which fall out of the nearest cache before their turn comes again.
+#[derive(Clone, Debug, Default)]
+struct Batch<'a> {
+    points: Vec<Waiting>,
+    /// The metrics of these points: their place, and their first point in `points`.
+    chains: Vec<(u32, u32)>,
+    /// The last of the points of each metric, by its place.
+    last: Vec<u32>,
+    /// Rows of one row set: its place, and the values of each row.
+    set: u32,
+    rows: Vec<Values<'a>>,
+}
+
+/// So many points, 24 KiB, lie in the nearest cache.
+const MAX_WAITING: usize = 768;
+
+/// A single point of a batch, and where the next one of its metric is.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    step: i64,
+    timestamp: i64,
+    value: f64,
+    next: u32,
+}
+
+impl Batch<'_> {
+    /// Adds a point of the metric at `place`, which exists.
+    #[inline(always)]
+    fn push(&mut self, place: u32, point: Point) {
+        if self.last.len() <= place as usize {
+            self.grow(place);
+        }
+        let number = self.points.len() as u32;
+        if let Some(last) = self.last.get_mut(place as usize) {
+            match self.points.get_mut(*last as usize) {
+                Some(before) => before.next = number,
+                None => self.chains.push((place, number)),
+            }
+            *last = number;
+        }
+        let Point { step, timestamp, value } = point;
+        self.points.push(Waiting { step, timestamp, value, next: UNDEFINED });
+    }
+
+    #[cold]
+    fn grow(&mut self, place: u32) {
+        self.last.resize(place as usize + 1, UNDEFINED);
+    }
+}
+
+/// No metric, row set or point is at this place.
 const UNDEFINED: u32 = u32::MAX;
 
 /// Everything a log says, as far as it was read.
@@ -112,6 +154,8 @@ pub(crate) struct Head {
     meta: Vec<Meta>,
     /// Where the differences of the open frame count from.
     base: Base,
+    /// Room for the points of a batch; empty between calls.
+    waiting: Vec<Waiting>,
 }
 
 impl Head {
@@ -124,50 +168,70 @@ impl Head {
         if from == 0 {
             self.base = Base::default();
         }
-        let mut rest = payload.get(from..).unwrap_or_default();
+        let mut batch = Batch { points: std::mem::take(&mut self.waiting), ..Batch::default() };
+        let read = self.read(payload.get(from..).unwrap_or_default(), &mut batch);
+        self.flush(&mut batch)?;
+        self.waiting = batch.points;
+        read
+    }
+
+    fn read<'a>(&mut self, mut rest: &'a [u8], batch: &mut Batch<'a>) -> Decoded<()> {
         let mut base = self.base;
         loop {
             // Most records of most logs, so they have a way of their own.
+            self.flush_rows(batch)?;
             while let Some((metric, point, after)) = short_point(rest, &mut base) {
-                self.series_at(metric)?.push(point.step, point.timestamp, point.value)?;
+                batch.push(self.place(metric)?, point);
                 rest = after;
+                if batch.points.len() >= MAX_WAITING {
+                    self.flush(batch)?;
+                }
             }
-            if rest.is_empty() {
-                break;
+            loop {
+                if rest.is_empty() {
+                    self.base = base;
+                    return Ok(());
+                }
+                let mut reader = Reader::new(rest);
+                let len = |row| self.row_set(row).map(|set| set.places.len());
+                let record = Record::decode(&mut reader, &mut base, len)?;
+                let is_point = matches!(record, Record::Point { .. });
+                self.take(record, batch)?;
+                rest = rest.get(reader.position()..).unwrap_or_default();
+                if is_point {
+                    break;
+                }
             }
-            let mut reader = Reader::new(rest);
-            let record = Record::decode(&mut reader, &mut base, |row| self.row_set(row).map(|set| set.places.len()))?;
-            self.take(record)?;
-            rest = rest.get(reader.position()..).unwrap_or_default();
         }
-        self.base = base;
-        Ok(())
     }
 
-    fn take(&mut self, record: Record<'_>) -> Decoded<()> {
+    fn take<'a>(&mut self, record: Record<'a>, batch: &mut Batch<'a>) -> Decoded<()> {
         match record {
             Record::Point { metric, point } => {
-                self.series_at(metric)?.push(point.step, point.timestamp, point.value)?;
+                self.flush_rows(batch)?;
+                batch.push(self.place(metric)?, point);
             }
             Record::Row { row, step, timestamp, values } => {
                 let at = self.rows.get(row as usize).copied().unwrap_or(UNDEFINED);
-                let Some(set) = self.row_sets.get_mut(at as usize) else { return Err(undefined("row")) };
-                let number = set.axis.next(1)?;
-                if !set.repeats {
-                    set.axis.push(step, timestamp);
+                if at != batch.set || batch.rows.is_empty() {
+                    self.flush(batch)?;
+                    batch.set = at;
                 }
-                for (place, value) in set.places.iter().zip(values.iter()) {
-                    let Some(series) = self.series.get_mut(*place as usize) else { continue };
-                    if set.repeats {
-                        series.push(step, timestamp, value)?;
-                    } else {
-                        series.lie_along(at, number);
-                        series.values.push(value);
+                let Some(set) = self.row_sets.get_mut(at as usize) else { return Err(undefined("row")) };
+                if set.repeats {
+                    for (place, value) in set.places.iter().zip(values.iter()) {
+                        batch.push(*place, Point::new(step, timestamp, value));
                     }
+                } else {
+                    set.axis.next(1)?;
+                    set.axis.push(step, timestamp);
+                    batch.rows.push(values);
                 }
             }
             Record::Columns { metric, steps, timestamps, values } => {
-                let series = self.series_at(metric)?;
+                self.flush(batch)?;
+                let place = self.place(metric)?;
+                let Some(series) = self.series.get_mut(place as usize) else { return Err(undefined("metric")) };
                 let first = series.own.next(values.len())?;
                 series.lie_along(OWN, first);
                 steps.read_into(values.len(), &mut series.own.steps);
@@ -179,8 +243,7 @@ impl Head {
                 define(&mut self.metrics, number, place);
             }
             Record::DefineRow { number, metrics } => {
-                let place = |metric: &u32| self.place(*metric).map(|place| place as u32);
-                let places = metrics.iter().map(place).collect::<Decoded<Vec<u32>>>()?;
+                let places = metrics.iter().map(|metric| self.place(*metric)).collect::<Decoded<Vec<u32>>>()?;
                 let repeats = places.iter().collect::<HashSet<_>>().len() < places.len();
                 define(&mut self.rows, number, self.row_sets.len());
                 self.row_sets.push(RowSet { places, repeats, axis: Axis::default() });
@@ -191,15 +254,43 @@ impl Head {
         Ok(())
     }
 
-    fn place(&self, metric: u32) -> Decoded<usize> {
-        let place = self.metrics.get(metric as usize).filter(|place| **place != UNDEFINED);
-        place.map(|place| *place as usize).ok_or(undefined("metric"))
+    /// Takes what waits. Points and rows never wait together, so that those of a metric stay in order.
+    fn flush(&mut self, batch: &mut Batch<'_>) -> Decoded<()> {
+        self.flush_rows(batch)?;
+        for (place, first) in batch.chains.drain(..) {
+            if let Some(last) = batch.last.get_mut(place as usize) {
+                *last = UNDEFINED;
+            }
+            let Some(series) = self.series.get_mut(place as usize) else { continue };
+            series.lie_along(OWN, series.own.next(batch.points.len())?);
+            let mut next = first;
+            while let Some(point) = batch.points.get(next as usize) {
+                series.own.push(point.step, point.timestamp);
+                series.values.push(point.value);
+                next = point.next;
+            }
+        }
+        batch.points.clear();
+        Ok(())
     }
 
+    fn flush_rows(&mut self, batch: &mut Batch<'_>) -> Decoded<()> {
+        let Some(set) = self.row_sets.get(batch.set as usize).filter(|_| !batch.rows.is_empty()) else { return Ok(()) };
+        let row = set.axis.steps.len().saturating_sub(batch.rows.len()) as u32;
+        for (number, place) in set.places.iter().enumerate() {
+            let Some(series) = self.series.get_mut(*place as usize) else { continue };
+            series.lie_along(batch.set, row);
+            series.values.extend(batch.rows.iter().map(|values| values.get(number)));
+        }
+        batch.rows.clear();
+        Ok(())
+    }
+
+    /// Place in `series`.
     #[inline]
-    fn series_at(&mut self, metric: u32) -> Decoded<&mut HeadSeries> {
-        let place = self.metrics.get(metric as usize).copied().unwrap_or(UNDEFINED);
-        self.series.get_mut(place as usize).ok_or(undefined("metric"))
+    fn place(&self, metric: u32) -> Decoded<u32> {
+        let place = self.metrics.get(metric as usize).copied().filter(|place| *place != UNDEFINED);
+        place.ok_or(undefined("metric"))
     }
 
     fn row_set(&self, row: u32) -> Option<&RowSet> {
