@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Folders of `src/`, lowest layer first, and what each may name of the others. `docs/architecture.md` draws it.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("types", &["error", "limits"]),
-    ("codec", &["limits"]),
+    ("codec", &["limits", "types"]),
     ("env", &[]),
     ("format", &["codec", "error", "limits", "types"]),
     ("log", &["env", "error", "format", "limits", "types"]),

@@ -27,6 +27,11 @@ pub(super) fn packed_len(count: usize, width: u32) -> usize {
     (count * width as usize).div_ceil(8)
 }
 
+/// The smallest and the largest; the wrong way round if there is none.
+pub(super) fn range(numbers: impl Iterator<Item = i32>) -> (i32, i32) {
+    numbers.fold((i32::MAX, i32::MIN), |(low, high), number| (low.min(number), high.max(number)))
+}
+
 /// Whether so many numbers of this width lie in lanes.
 pub(super) fn in_lanes(count: usize, width: u32) -> bool {
     count == BLOCK && width <= MAX_LANE_WIDTH

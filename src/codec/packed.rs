@@ -27,15 +27,17 @@ struct Head {
 }
 
 impl Head {
-    /// The shorter form for these numbers, of which there is at least one.
-    fn of(values: &[i64], first: i64) -> Self {
-        let (low, high) = values.iter().fold((i64::MAX, i64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+    /// The shorter form for these numbers, of which there is at least one. `differences`: those of neighbours.
+    fn of(values: &[i64], first: i64, differences: &[i64]) -> Self {
+        let (low, high) = match values.last() {
+            Some(last) if values.is_sorted() => (first, *last),
+            _ => range(values),
+        };
         let plain = Self { width: bits::width_of(high.wrapping_sub(low).cast_unsigned()), base: low, smallest: None };
-        let differences = values.iter().skip(1).zip(values).map(|(value, before)| value.wrapping_sub(*before));
-        let (low, high) = differences.fold((i64::MAX, i64::MIN), |(low, high), d| (low.min(d), high.max(d)));
-        if values.len() < 2 {
+        if differences.is_empty() {
             return plain;
         }
+        let (low, high) = range(differences);
         let width = bits::width_of(high.wrapping_sub(low).cast_unsigned());
         let differences = Self { width, base: first, smallest: Some(low) };
         if differences.body_len(values.len()) < plain.body_len(values.len()) { differences } else { plain }
@@ -66,36 +68,51 @@ impl Head {
     }
 }
 
+/// The smallest and the largest of at least one number.
+fn range(numbers: &[i64]) -> (i64, i64) {
+    let narrow = |number: i64| number as i32;
+    // Most differences are small, and for small numbers every processor has vectors.
+    if numbers.iter().fold(0, |lost, number| lost | (i64::from(narrow(*number)) ^ number)) == 0 {
+        let (low, high) = bits::range(numbers.iter().map(|number| narrow(*number)));
+        return (low.into(), high.into());
+    }
+    numbers.iter().fold((i64::MAX, i64::MIN), |(low, high), number| (low.min(*number), high.max(*number)))
+}
+
 /// Appends the column.
 pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
     let mut base = 0;
+    let (mut differences, mut numbers) = ([0; BLOCK], [0; BLOCK]);
     for block in values.chunks(BLOCK) {
-        let Some(&first) = block.first() else { continue };
-        let head = Head::of(block, first);
+        let Some((&first, after)) = block.split_first() else { continue };
+        let differences = differences.get_mut(..after.len()).unwrap_or_default();
+        let pairs = after.iter().zip(block);
+        differences.iter_mut().zip(pairs).for_each(|(slot, (value, before))| *slot = value.wrapping_sub(*before));
+        let head = Head::of(block, first, differences);
         head.put(base, out);
         base = head.base;
-        match head.smallest {
-            None => pack(block.iter().map(|value| value.wrapping_sub(head.base).cast_unsigned()), head.width, out),
-            Some(smallest) => {
-                let mut before = first.wrapping_sub(smallest);
-                let numbers = block.iter().map(|value| {
-                    let number = value.wrapping_sub(before).wrapping_sub(smallest);
-                    before = *value;
-                    number.cast_unsigned()
-                });
-                pack(numbers, head.width, out);
-            }
+        // Of differences the first number is 0, and it stays so: base lies where that leads to the first value.
+        let (from, above, skip) = match head.smallest {
+            None => (block, head.base, 0),
+            Some(smallest) => (&*differences, smallest, 1),
+        };
+        let numbers = numbers.get_mut(..block.len()).unwrap_or_default();
+        if let Some(first) = numbers.first_mut() {
+            *first = 0;
         }
+        let slots = numbers.iter_mut().skip(skip);
+        slots.zip(from).for_each(|(slot, number)| *slot = number.wrapping_sub(above).cast_unsigned());
+        pack(numbers, head.width, out);
     }
 }
 
-fn pack(numbers: impl ExactSizeIterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
+fn pack(numbers: &[u64], width: u32, out: &mut Vec<u8>) {
     if bits::in_lanes(numbers.len(), width) {
         let mut block = [0; BLOCK];
-        block.iter_mut().zip(numbers).for_each(|(slot, number)| *slot = number as u32);
+        block.iter_mut().zip(numbers).for_each(|(slot, number)| *slot = *number as u32);
         bits::pack_lanes(&block, width, out);
     } else {
-        bits::pack_row(numbers, width, out);
+        bits::pack_row(numbers.iter().copied(), width, out);
     }
 }
 

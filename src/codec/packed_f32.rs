@@ -16,6 +16,7 @@
 //! A block takes the shorter form. The places let a chart take the extremes of a block without unpacking it.
 
 use super::{CodecError, bits, narrow};
+use crate::types::{extremes, first_equal};
 use bits::BLOCK;
 
 const DIFFERENCES: u8 = 0x80;
@@ -42,11 +43,14 @@ struct Head {
 
 impl Head {
     fn of(ordinals: &[u32]) -> Self {
-        let (low, high) = ordinals.iter().fold((u32::MAX, 0), |(low, high), o| (low.min(*o), high.max(*o)));
+        // Compared as signed numbers, for which more processors have vectors.
+        let signed = |ordinal: u32| (ordinal ^ SIGN).cast_signed();
+        let (low, high) = bits::range(ordinals.iter().map(|ordinal| signed(*ordinal)));
+        let [low, high] = [low, high].map(|end| end.cast_unsigned() ^ SIGN);
         let plain = Self { width: bits::width_of(u64::from(high.wrapping_sub(low))), base: low, smallest: None };
         let differences = ordinals.iter().skip(1).zip(ordinals);
         let differences = differences.map(|(ordinal, before)| ordinal.wrapping_sub(*before).cast_signed());
-        let (low, high) = differences.fold((i32::MAX, i32::MIN), |(low, high), d| (low.min(d), high.max(d)));
+        let (low, high) = bits::range(differences);
         let Some(first) = ordinals.first().filter(|_| ordinals.len() > 1) else { return plain };
         let width = bits::width_of(u64::from(high.wrapping_sub(low).cast_unsigned()));
         let differences = Self { width, base: *first, smallest: Some(low.cast_unsigned()) };
@@ -113,9 +117,8 @@ pub(super) fn encode(values: &[f64], out: &mut Vec<u8>) {
 
 /// Where the smallest and the largest value of a full block first lie.
 fn places(block: &[f64]) -> (u16, u16) {
-    let low = block.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = block.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let place = |wanted: f64| block.iter().position(|value| *value == wanted).map_or(NO_PLACE, |place| place as u16);
+    let (low, high) = extremes(block);
+    let place = |wanted: f64| first_equal(block, wanted).map_or(NO_PLACE, |place| place as u16);
     (place(low), place(high))
 }
 

@@ -156,9 +156,36 @@ pub(crate) struct Head {
     base: Base,
     /// Room for the points of a batch; empty between calls.
     waiting: Vec<Waiting>,
+    /// Room of series and axes of an earlier head, for those to come, the first last.
+    room: (Vec<HeadSeries>, Vec<Axis>),
 }
 
 impl Head {
+    /// A head that says nothing, with the room of this one if it is at most `max_bytes`: the next log of a run says much
+    /// the same, and memory that the system gives anew costs as much as what is done with it.
+    pub(crate) fn emptied(mut self, max_bytes: usize) -> Self {
+        let bytes = |axis: &Axis| 8 * (axis.steps.capacity() + axis.timestamps.capacity());
+        let of_series = |series: &HeadSeries| 8 * series.values.capacity() + bytes(&series.own);
+        let series: usize = self.series.iter().map(of_series).sum();
+        if series + self.row_sets.iter().map(|set| bytes(&set.axis)).sum::<usize>() > max_bytes {
+            return Self::default();
+        }
+        let cleared = |mut axis: Axis| {
+            axis.steps.clear();
+            axis.timestamps.clear();
+            axis
+        };
+        let series = self.series.drain(..).rev().map(|series| {
+            let (mut values, mut stretches) = (series.values, series.stretches);
+            values.clear();
+            stretches.clear();
+            HeadSeries { values, stretches, own: cleared(series.own), ..HeadSeries::default() }
+        });
+        let axes = self.row_sets.drain(..).rev().map(|set| cleared(set.axis));
+        let room = (series.collect(), axes.collect());
+        Self { waiting: self.waiting, room, ..Self::default() }
+    }
+
     /// Takes the payload of a frame from byte `from` on. Calls follow each other as [`crate::log::LogReader`] makes
     /// them.
     ///
@@ -246,7 +273,8 @@ impl Head {
                 let places = metrics.iter().map(|metric| self.place(*metric)).collect::<Decoded<Vec<u32>>>()?;
                 let repeats = places.iter().collect::<HashSet<_>>().len() < places.len();
                 define(&mut self.rows, number, self.row_sets.len());
-                self.row_sets.push(RowSet { places, repeats, axis: Axis::default() });
+                let axis = self.room.1.pop().unwrap_or_default();
+                self.row_sets.push(RowSet { places, repeats, axis });
             }
             Record::Meta(meta) => self.meta.push(meta),
             Record::Unknown { .. } => {}
@@ -305,7 +333,8 @@ impl Head {
             return Err(DecodeError { what: "metric", offset: 0, problem: "there are more than the limit" });
         }
         self.by_name.insert(name.to_owned(), self.series.len());
-        self.series.push(HeadSeries { metric: name.to_owned(), ..HeadSeries::default() });
+        let room = self.room.0.pop().unwrap_or_default();
+        self.series.push(HeadSeries { metric: name.to_owned(), ..room });
         Ok(self.series.len() - 1)
     }
 

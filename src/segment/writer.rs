@@ -1,5 +1,6 @@
 //! Writes one segment, front to back: groups, footer, trailer; then makes it durable, then gives it its name.
 
+use super::count::range;
 use crate::codec::{self, CodecId, Effort};
 use crate::env::{Env, File};
 use crate::error::{IoContext, Result};
@@ -134,14 +135,9 @@ impl SegmentWriter {
             }
             None => Some(self.column(|out| codec::encode_ints(values, effort, out))?),
         };
-        Ok(AxisColumn {
-            column,
-            min: values.iter().copied().min().unwrap_or(0),
-            max: values.iter().copied().max().unwrap_or(0),
-            first: values.first().copied().unwrap_or(0),
-            last: values.last().copied().unwrap_or(0),
-            sorted: values.is_sorted(),
-        })
+        let (first, last) = (values.first().copied().unwrap_or(0), values.last().copied().unwrap_or(0));
+        let (min, max) = range(values).unwrap_or_default();
+        Ok(AxisColumn { column, min, max, first, last, sorted: values.is_sorted() })
     }
 
     /// Begins the values of a metric of the current group.

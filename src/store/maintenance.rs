@@ -113,6 +113,9 @@ fn settle_ended(shared: &Arc<Shared>) -> (Vec<(ExperimentId, RunId)>, Result<()>
     let mut touched = Vec::new();
     // Taken before the loop, whose head would keep the lock: log calls hand over full logs while these are sealed.
     let retired = std::mem::take(&mut *lock(&shared.retired));
+    if retired.is_empty() {
+        shared.drop_spare();
+    }
     for (run, log) in retired {
         match shared.seal_own(run, &log) {
             Ok(()) => touched.push(run),

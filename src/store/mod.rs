@@ -42,7 +42,7 @@ use crate::env::{Env, Lock};
 use crate::error::{Error, IoContext, Result};
 use crate::log::LogWriter;
 use crate::options::StoreOptions;
-use crate::segment::SegmentReader;
+use crate::segment::{Head, SegmentReader};
 use crate::types::{LogId, RunId};
 use paths::Paths;
 use run_core::RunCore;
@@ -125,6 +125,8 @@ pub(crate) struct Shared {
     journal: Mutex<Journal>,
     /// Content of logs that were read, to read on from there.
     heads: Mutex<Heads>,
+    /// Memory of the log that was sealed last, for the next one.
+    spare_head: Mutex<Head>,
     segments: Mutex<HashMap<PathBuf, Weak<SegmentReader>>>,
     /// The writers of this process.
     writers: Mutex<Vec<Weak<RunCore>>>,

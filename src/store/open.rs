@@ -42,6 +42,7 @@ impl Store {
             mapped,
             journal: Mutex::new(Journal::new(&env, paths.catalog_file())),
             heads: Mutex::default(),
+            spare_head: Mutex::default(),
             segments: Mutex::new(HashMap::new()),
             writers: Mutex::default(),
             retired: Mutex::default(),

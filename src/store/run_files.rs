@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex};
 
 /// How often a folder is listed again when it changes under the reader.
 const MAX_TRIES: usize = 50;
+/// Most memory that is kept for the content of the next log.
+const MAX_SPARE_BYTES: usize = 64 << 20;
 /// Logs whose content is kept in memory for the next reader.
 const MAX_HEADS: usize = 64;
 
@@ -196,7 +198,8 @@ impl Shared {
                 if (reader.header().run_id, reader.header().log_id) != (run, id) {
                     return Err(Error::corrupt(path, 0, "it is a log of another run or name"));
                 }
-                let cached = Arc::new(Mutex::new(CachedHead { reader, head: Arc::default() }));
+                let head = Arc::new(std::mem::take(&mut *lock(&self.spare_head)));
+                let cached = Arc::new(Mutex::new(CachedHead { reader, head }));
                 let mut heads = lock(&self.heads);
                 if heads.len() >= MAX_HEADS {
                     heads.retain(|_, head| Arc::strong_count(head) > 1);
@@ -229,6 +232,18 @@ impl Shared {
     pub(crate) fn keep_logs(&self, run: RunId, listed: &[(LogId, PathBuf)]) {
         let is_listed = |log: &LogId| listed.iter().any(|(id, _)| id == log);
         lock(&self.heads).retain(|(owner, log), _| *owner != run || is_listed(log));
+    }
+
+    /// Keeps the memory of a log's content for the next one, unless somebody still reads it.
+    pub(super) fn reuse(&self, head: Arc<Head>) {
+        if let Some(head) = Arc::into_inner(head) {
+            *lock(&self.spare_head) = head.emptied(MAX_SPARE_BYTES);
+        }
+    }
+
+    /// Gives the memory that [`Self::reuse`] has kept back to the system.
+    pub(super) fn drop_spare(&self) {
+        *lock(&self.spare_head) = Head::default();
     }
 
     /// Forgets the content of a log that is gone.

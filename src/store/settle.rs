@@ -58,7 +58,9 @@ impl Shared {
             return Err(Error::corrupt(path, offset, reason));
         }
         self.write_segment(dir, run, id, &content.head, &[])?;
-        self.remove_log(run, id, path)
+        self.remove_log(run, id, path)?;
+        self.reuse(content.head);
+        Ok(())
     }
 
     /// Seals a log whose writer is gone. What cannot be believed at its end is set aside first. The caller holds the

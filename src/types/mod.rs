@@ -18,4 +18,4 @@ pub(crate) use name::check_value;
 pub use name::{ExperimentName, MetricKey, ParamKey, RunName, TagKey};
 pub use point::Point;
 pub use stats::Stats;
-pub(crate) use stats::extremes;
+pub(crate) use stats::{extremes, first_equal};

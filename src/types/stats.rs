@@ -153,6 +153,16 @@ pub(crate) fn extremes(values: &[f64]) -> (f64, f64) {
     (low, highs.into_iter().fold(f64::NEG_INFINITY, |high, other| if other > high { other } else { high }))
 }
 
+/// Where the first value lies that is equal to `wanted`.
+pub(crate) fn first_equal(values: &[f64], wanted: f64) -> Option<usize> {
+    // Most blocks are dismissed as a whole, many values at once.
+    const BLOCK: usize = 64;
+    let mut blocks = values.chunks(BLOCK);
+    let block = blocks.position(|block| block.iter().fold(false, |found, value| found | (*value == wanted)))?;
+    let place = values.get(block * BLOCK..)?.iter().position(|value| *value == wanted)?;
+    Some(block * BLOCK + place)
+}
+
 fn widen(range: Option<(i64, i64)>, other: (i64, i64)) -> Option<(i64, i64)> {
     Some(range.map_or(other, |(low, high)| (low.min(other.0), high.max(other.1))))
 }
