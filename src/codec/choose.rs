@@ -1,6 +1,6 @@
 //! Which form a column takes: the smallest, where a form that decodes slowly must pay for it.
 
-use super::{CodecId, Effort, constant, narrow, packed, packed_f32, pco, raw, stride};
+use super::{CodecId, Effort, constant, narrow, noise, packed, packed_f32, pco, raw, stride};
 
 /// Pcodec decodes at about a quarter of the speed of the other forms, and builds tables first. What that costs a reader,
 /// in nanoseconds as estimated from its decoding speed, must be paid for by bytes, or charts would pay for bytes that
@@ -9,6 +9,9 @@ const PCO_TABLES_NS: usize = 1200;
 const PCO_ROWS_NS: (usize, usize) = (7, 2);
 /// Nanoseconds of decoding for a byte saved. On real curves the columns take 2.383 bytes a point with 20, 2.369 with 25.
 const NS_PER_SAVED_BYTE: usize = 25;
+
+/// A column takes about so much of what a trial on a part of it, at a lower level, leads to expect.
+const TRIAL_PERCENT: usize = 98;
 
 /// A column this short has nothing left to save.
 const SMALL: usize = 32;
@@ -85,7 +88,8 @@ pub(crate) fn encode_floats(values: &[f64], effort: Effort, out: &mut Vec<u8>) -
         return ints;
     }
     if is_f32 {
-        let replaced = effort.pco_level().is_some() && replace_by_pco(&narrow::to_f32(values), effort, old_len, out);
+        let replaced = may_shorten(values, effort, out.len() - old_len)
+            && replace_by_pco(&narrow::to_f32(values), effort, old_len, out);
         if replaced { CodecId::Pco32 } else { codec }
     } else {
         if replace_by_pco(values, effort, old_len, out) { CodecId::Pco64 } else { codec }
@@ -108,6 +112,25 @@ fn encode_floats_as_ints(values: &[f64], effort: Effort, other_len: usize, out: 
     Some(CodecId::NarrowInt)
 }
 
+/// Whether it makes sense to try pcodec on singles that take `light_len` without it.
+fn may_shorten(values: &[f64], effort: Effort, light_len: usize) -> bool {
+    match effort {
+        Effort::Seal => false,
+        Effort::Compact => noise::least_bytes(values).is_none_or(|least| pays(effort, values.len(), light_len, least)),
+        Effort::Archive => true,
+    }
+}
+
+/// Whether a column of `rows` that takes `light_len` bytes without pcodec should be read through it if it then takes
+/// `len`.
+fn pays(effort: Effort, rows: usize, light_len: usize, len: usize) -> bool {
+    let saved = light_len.saturating_sub(len);
+    match effort {
+        Effort::Archive => saved > 0,
+        _ => saved * NS_PER_SAVED_BYTE >= PCO_TABLES_NS + rows * PCO_ROWS_NS.0 / PCO_ROWS_NS.1,
+    }
+}
+
 /// Replaces what lies in `out` from `old_len` on by the pcodec form, if that pays.
 fn replace_by_pco<T: pco::Lane>(values: &[T], effort: Effort, old_len: usize, out: &mut Vec<u8>) -> bool {
     let (Some(level), true) = (effort.pco_level(), values.len() >= pco::MIN_ROWS) else { return false };
@@ -115,17 +138,28 @@ fn replace_by_pco<T: pco::Lane>(values: &[T], effort: Effort, old_len: usize, ou
     if light_len <= SMALL {
         return false;
     }
-    let Some(bytes) = pco::encode(values, level) else { return false };
-    let saved = light_len.saturating_sub(bytes.len());
-    let pays = match effort {
-        Effort::Archive => saved > 0,
-        _ => saved * NS_PER_SAVED_BYTE >= PCO_TABLES_NS + values.len() * PCO_ROWS_NS.0 / PCO_ROWS_NS.1,
+    let pays = |len| pays(effort, values.len(), light_len, len);
+    let bytes = match effort {
+        Effort::Archive => shorter(pco::encode(values, level, &pco::Plan::automatic()), || {
+            pco::Plan::of(values).and_then(|plan| pco::encode(values, level, &plan))
+        }),
+        _ => pco::Plan::of(values)
+            .filter(|plan| pays(plan.len * TRIAL_PERCENT / 100))
+            .and_then(|plan| pco::encode(values, level, &plan)),
     };
-    if pays {
-        out.truncate(old_len);
-        out.extend_from_slice(&bytes);
+    match bytes.filter(|bytes| pays(bytes.len())) {
+        Some(bytes) => {
+            out.truncate(old_len);
+            out.extend_from_slice(&bytes);
+            true
+        }
+        None => false,
     }
-    pays
+}
+
+/// The shorter of two forms, where one may fail.
+fn shorter(first: Option<Vec<u8>>, second: impl FnOnce() -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    [first, second()].into_iter().flatten().min_by_key(Vec::len)
 }
 
 #[cfg(test)]

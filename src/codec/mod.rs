@@ -9,6 +9,7 @@ mod bits;
 mod choose;
 mod constant;
 mod narrow;
+mod noise;
 mod packed;
 mod packed_f32;
 mod pco;
@@ -97,7 +98,7 @@ impl Effort {
     fn pco_level(self) -> Option<usize> {
         match self {
             Self::Seal => None,
-            Self::Compact => Some(8),
+            Self::Compact => Some(7),
             Self::Archive => Some(12),
         }
     }

@@ -100,8 +100,14 @@ proptest! {
         decode_floats(CodecId::Raw, &bytes, values.len(), &mut back).unwrap();
         prop_assert_eq!(bits(&back), bits(&values));
         if !values.is_empty() {
-            prop_assert!(pco::encode(&values, 8).is_some());
-            prop_assert!(pco::encode(&narrow::to_f32(&values), 8).is_some());
+            let singles = narrow::to_f32(&values);
+            for (plan, single_plan) in [
+                (pco::Plan::automatic(), pco::Plan::automatic()),
+                (pco::Plan::of(&values).unwrap(), pco::Plan::of(&singles).unwrap()),
+            ] {
+                prop_assert!(pco::encode(&values, 8, &plan).is_some());
+                prop_assert!(pco::encode(&singles, 8, &single_plan).is_some());
+            }
         }
     }
 
@@ -147,8 +153,8 @@ proptest! {
     ) {
         for codec in [CodecId::Pco64, CodecId::Pco32] {
             let bytes = match codec {
-                CodecId::Pco32 => pco::encode(&narrow::to_f32(&values), 8),
-                _ => pco::encode(&values, 8),
+                CodecId::Pco32 => pco::encode(&narrow::to_f32(&values), 8, &pco::Plan::automatic()),
+                _ => pco::encode(&values, 8, &pco::Plan::automatic()),
             };
             let Some(mut bytes) = bytes.filter(|bytes| bytes.len() > 2) else { continue };
             let len = bytes.len() - 2;
