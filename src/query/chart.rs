@@ -153,12 +153,12 @@ impl MetricQuery<'_> {
         let Some(range) = self.chart_range(&sources, along, span, &mut scratch)? else {
             return Ok(Chart { axis, range: None, width, columns: Vec::new() });
         };
-        let mut room = Room::default();
         let mut builder = Builder { along, grid: Grid::new(range, width), columns: vec![None; width] };
         for source in &sources {
             match source {
                 ChartSource::Piece(piece) => self.add_points(&mut builder, piece, &mut scratch)?,
                 ChartSource::Chunks(chunks) => {
+                    let mut room = Room::default();
                     for run in chunks.runs(along) {
                         self.add_run(&mut builder, chunks, run, span, (&mut scratch, &mut room))?;
                     }

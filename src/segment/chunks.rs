@@ -2,7 +2,9 @@
 //! blocks, and of a block that a border cuts, from its values.
 
 use super::SegmentReader;
-use super::kept::{Along, Axis, AxisOrder, ChunkRun, ChunkTree, Cut, Extremes, KnownXs, ValueBlocks, block_rows};
+use super::kept::{
+    Along, Axis, AxisOrder, ChunkRun, ChunkTree, Cut, Extremes, KnownXs, MAX_KNOWN_XS, ValueBlocks, block_rows,
+};
 use crate::codec::packed::{self, FoundBlock};
 use crate::codec::{self, BLOCK, CodecError, CodecId, packed_f32};
 use crate::error::{Error, Result};
@@ -30,7 +32,7 @@ pub(crate) struct Part {
     pub(crate) max: Option<(i64, f64)>,
 }
 
-/// Room for the blocks that were unpacked last.
+/// What was looked at last. It belongs to the chunks of one metric: others lie at the same places in their segment.
 #[derive(Debug)]
 pub(crate) struct Room {
     unpacked: packed_f32::Scratch,
@@ -38,14 +40,33 @@ pub(crate) struct Room {
     values: Vec<f64>,
     /// Place of the column and number of the block that lies in one of the two.
     values_of: Option<(u64, usize)>,
+    blocks: Option<(u64, Arc<ValueBlocks>)>,
     xs: [i64; BLOCK],
     xs_of: Option<(u64, usize)>,
+    from: Option<(Along, usize, Xs)>,
+    /// A chunk, its axis, and how many of its rows were remembered.
+    decoded: Option<(usize, Arc<Axis>, usize)>,
 }
 
 impl Default for Room {
     fn default() -> Self {
         let unpacked = packed_f32::Scratch::default();
-        Self { unpacked, values: Vec::new(), values_of: None, xs: [0; BLOCK], xs_of: None }
+        let (values, xs) = (Vec::new(), [0; BLOCK]);
+        Self { unpacked, values, values_of: None, blocks: None, xs, xs_of: None, from: None, decoded: None }
+    }
+}
+
+impl Room {
+    fn decoded(&self, chunk: usize) -> Option<&Axis> {
+        self.decoded.as_ref().filter(|decoded| decoded.0 == chunk).map(|decoded| &*decoded.1)
+    }
+
+    /// Keeps for the next chart what this one asked for, unless it asks for so much of the chunk that it is no use.
+    fn remember(&mut self, known: &KnownXs, row: usize, x: i64) {
+        if let Some(decoded) = self.decoded.as_mut().filter(|decoded| decoded.2 < MAX_KNOWN_XS) {
+            decoded.2 += 1;
+            known.keep(row, x);
+        }
     }
 }
 
@@ -63,6 +84,7 @@ pub(crate) struct SeriesChunks {
 }
 
 /// Where the x of a row of a chunk comes from.
+#[derive(Clone, Debug)]
 enum Xs {
     /// The first, and the distance of the following ones.
     Even(i64, i64),
@@ -187,7 +209,16 @@ impl SeriesChunks {
 
 /// Borders: which row has which x.
 impl SeriesChunks {
-    fn xs(&self, along: Along, chunk: usize) -> Result<Xs> {
+    fn xs(&self, along: Along, chunk: usize, room: &mut Room) -> Result<Xs> {
+        if let Some((_, _, xs)) = room.from.as_ref().filter(|from| (from.0, from.1) == (along, chunk)) {
+            return Ok(xs.clone());
+        }
+        let xs = self.find_xs(along, chunk)?;
+        room.from = Some((along, chunk, xs.clone()));
+        Ok(xs)
+    }
+
+    fn find_xs(&self, along: Along, chunk: usize) -> Result<Xs> {
         let (axis, about) = self.axis(along, chunk)?;
         if let Some((first, stride)) = axis.even(about, self.index.sister) {
             return Ok(Xs::Even(first, stride));
@@ -203,12 +234,18 @@ impl SeriesChunks {
         Ok(Xs::Decoded(kept.known_xs(self.group, chunk, along)))
     }
 
-    fn decoded_axis(&self, chunk: usize) -> Result<Arc<Axis>> {
-        self.segment.kept().decoded_axis(self.group, chunk, || {
-            let (mut steps, mut timestamps) = (Vec::new(), Vec::new());
-            self.segment.read_axis(self.group, &self.index, chunk, &mut steps, &mut timestamps)?;
-            Ok((steps, timestamps))
-        })
+    /// The axis of a chunk, decoded into the room if it is not there.
+    fn decoded_xs<'r>(&self, along: Along, chunk: usize, room: &'r mut Room) -> Result<&'r [i64]> {
+        if room.decoded(chunk).is_none() {
+            let axis = self.segment.kept().decoded_axis(self.group, chunk, || {
+                let (mut steps, mut timestamps) = (Vec::new(), Vec::new());
+                self.segment.read_axis(self.group, &self.index, chunk, &mut steps, &mut timestamps)?;
+                Ok::<_, Error>((steps, timestamps))
+            })?;
+            room.decoded = Some((chunk, axis, 0));
+        }
+        let axis = room.decoded(chunk).ok_or_else(|| self.no_place())?;
+        Ok(if along == Along::Steps { &axis.0 } else { &axis.1 })
     }
 
     /// Of the rows from `from` on, in a run of chunks in which x never falls, the first one beyond `x`.
@@ -235,7 +272,7 @@ impl SeriesChunks {
 
     /// How many rows of a chunk have an x of at most `x`.
     fn rows_upto(&self, along: Along, chunk: usize, rows: usize, x: i64, room: &mut Room) -> Result<usize> {
-        Ok(match self.xs(along, chunk)? {
+        Ok(match self.xs(along, chunk, room)? {
             Xs::Even(first, _) if x < first => 0,
             Xs::Even(_, 0) => rows,
             Xs::Even(first, stride) => {
@@ -248,15 +285,15 @@ impl SeriesChunks {
                 number * BLOCK + xs.partition_point(|other| *other <= x)
             }
             Xs::Decoded(known) => {
-                if let Some(row) = known.rows_upto(x) {
+                if room.decoded(chunk).is_none()
+                    && let Some(row) = known.rows_upto(x)
+                {
                     return Ok(row);
                 }
-                let axis = self.decoded_axis(chunk)?;
-                let xs = if along == Along::Steps { &axis.0 } else { &axis.1 };
+                let xs = self.decoded_xs(along, chunk, room)?;
                 let row = xs.partition_point(|other| *other <= x);
-                for row in [row.wrapping_sub(1), row] {
-                    xs.get(row).into_iter().for_each(|x| known.keep(row, *x));
-                }
+                let around = [row.wrapping_sub(1), row].map(|row| (row, xs.get(row).copied()));
+                around.into_iter().for_each(|(row, x)| x.into_iter().for_each(|x| room.remember(&known, row, x)));
                 row
             }
         })
@@ -273,7 +310,7 @@ impl SeriesChunks {
             return Ok(about.last);
         }
         let wrong = || self.segment.damaged("an axis has fewer rows than its chunk");
-        match self.xs(along, at.chunk)? {
+        match self.xs(along, at.chunk, room)? {
             Xs::Even(first, stride) => Ok(first.wrapping_add(stride.wrapping_mul(at.row as i64))),
             Xs::Packed(column, blocks) => {
                 let (number, row) = (at.row / BLOCK, at.row % BLOCK);
@@ -285,13 +322,13 @@ impl SeriesChunks {
                 found.map_err(|error| self.damaged(&column, error))
             }
             Xs::Decoded(known) => {
-                if let Some(x) = known.at(at.row) {
+                if room.decoded(at.chunk).is_none()
+                    && let Some(x) = known.at(at.row)
+                {
                     return Ok(x);
                 }
-                let axis = self.decoded_axis(at.chunk)?;
-                let xs = if along == Along::Steps { &axis.0 } else { &axis.1 };
-                let x = xs.get(at.row).copied().ok_or_else(wrong)?;
-                known.keep(at.row, x);
+                let x = self.decoded_xs(along, at.chunk, room)?.get(at.row).copied().ok_or_else(wrong)?;
+                room.remember(&known, at.row, x);
                 Ok(x)
             }
         }
@@ -379,7 +416,11 @@ impl SeriesChunks {
         let (axis, values) = self.chunk(chunk)?;
         let (column, all) = (&values.column, axis.rows as usize);
         let stats = self.stats(chunk)?;
-        let blocks = self.value_blocks(column, all, stats.nan_count > 0)?;
+        let blocks = match room.blocks.as_ref().filter(|blocks| blocks.0 == column.offset) {
+            Some((_, blocks)) => Arc::clone(blocks),
+            None => self.value_blocks(column, all, stats.nan_count > 0)?,
+        };
+        room.blocks = Some((column.offset, Arc::clone(&blocks)));
         let (from, to) = (rows.start, rows.end);
         if from > 0 && to < all && from / BLOCK == (to - 1) / BLOCK {
             let start = from / BLOCK * BLOCK;

@@ -22,7 +22,7 @@ const MAX_DECODED_BYTES: usize = 4 << 20;
 /// more of them in one chunk shows few chunks.
 const MAX_CUTS: usize = 4;
 /// Rows of an axis that a chunk remembers in the same way: for each border two, and where the extremes lie.
-const MAX_KNOWN_XS: usize = 16;
+pub(super) const MAX_KNOWN_XS: usize = 16;
 
 /// Smallest and largest of some values, where each first lies, and how many are NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -98,8 +98,9 @@ proptest! {
         (from, len) in (0..3000_i64, 0..4000_i64),
     ) {
         let scene = Scene::new();
-        let store = StoreOptions::new().background(false).chunk_rows(1024).open(scene.path()).unwrap();
-        let mut writer = new_run(&store);
+        let options = StoreOptions::new().background(false).chunk_rows(1024).log_bytes(64 << 10);
+        let store = options.open(scene.path()).unwrap();
+        let writer = new_run(&store);
         let id = writer.id();
         // A resumed run goes back; the rest goes on at even steps or at steps with noise.
         let at = |k: usize| if k >= 1500 && back > 0 { k - back } else { k } as i64;
@@ -114,20 +115,41 @@ proptest! {
         };
         let part = values.len().div_ceil(parts);
         for (number, values) in values.chunks(part).enumerate() {
-            if number > 0 {
-                writer.finish().unwrap();
-                store.maintain().unwrap();
-                writer = store.resume_run(id).unwrap();
-            }
             let rows = number * part..number * part + values.len();
             writer.metric("m").unwrap().log_columns(&steps[rows.clone()], &times[rows], values).unwrap();
         }
+        look(&store);
+        // Logs that are full become segments; the last one is still written to.
+        store.maintain().unwrap();
         look(&store);
         writer.finish().unwrap();
         store.maintain().unwrap();
         look(&store);
         store.compact(&mut |_| {}).unwrap();
         look(&store);
+    }
+}
+
+/// Their columns lie at the same places, and both are cut in the same block.
+#[test]
+fn segments_of_the_same_shape_are_not_taken_for_each_other() {
+    let scene = Scene::new();
+    let store = StoreOptions::new().background(false).log_bytes(64 << 10).open(scene.path()).unwrap();
+    let run = new_run(&store);
+    let loss = run.metric("m").unwrap();
+    for part in 0..5 {
+        let steps: Vec<i64> = (0..6000).map(|k| 20_000 + part * 6000 + k).collect();
+        let times: Vec<i64> = steps.iter().map(|step| 1_700_000_000_000 + step * 50 + step * 7919 % 17).collect();
+        let values: Vec<f64> =
+            (0..6000).map(|k| f64::from((k * 7919 % 6007) as f32 / 7.0 + part as f32 * 64.0)).collect();
+        loss.log_columns(&steps, &times, &values).unwrap();
+    }
+    store.maintain().unwrap();
+    let segments = files(&scene.path(), ".seg").len();
+    assert!(segments > 2, "a log of 64 KiB has room for one part, but there are {segments} segments");
+    let snapshot = store.snapshot(run.id()).unwrap();
+    for axis in [ChartAxis::Step, ChartAxis::Timestamp] {
+        check(&snapshot, axis, 20_100..43_000, &(3..40).collect::<Vec<_>>());
     }
 }
 
