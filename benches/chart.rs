@@ -1,11 +1,19 @@
-//! Charts of a compacted metric of ten million points, beside the floor of summing plain values: whole, by time, and
-//! zoomed to a hundredth. `TRACKWAY_POINTS` changes how many points; `-- --test` uses few.
+//! Charts of a compacted metric of ten million points, beside the floor of summing plain values: whole, by time, at
+//! widths that were not asked for before, and zoomed to a hundredth; all of it once more for values that compaction gives
+//! to pcodec. In processor time of the thread, which others on the machine disturb less.
+//!
+//! `TRACKWAY_POINTS` changes how many points; `TRACKWAY_STORE` names a folder in which the stores are made once and found
+//! again by later rounds; `-- --test` uses few points.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use std::time::{Duration, Instant};
-use trackway::{ChartAxis, ExperimentId, NewRun, Snapshot, Store};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use trackway::{ChartAxis, ExperimentId, NewRun, RunFilter, RunId, Snapshot, Store};
+
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 const WIDTH: usize = 1000;
 const CALL: i64 = 1_000_000;
@@ -26,7 +34,18 @@ fn value(step: i64) -> f64 {
     f64::from((0.3 + 2.0 / (1.0 + step as f32 / 1e6)) * (1.0 + noise / 4.0))
 }
 
-fn logged(store: &Store, points: i64) -> Snapshot {
+/// Uneven noise in few digits: pcodec saves a third of it.
+fn skewed(step: i64) -> f64 {
+    let noise = value(step) / (0.3 + 2.0 / (1.0 + step as f64 / 1e6));
+    f64::from((noise.fract() * 4.0).powi(8) as f32)
+}
+
+fn time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn logged(store: &Store, points: i64, value: fn(i64) -> f64) {
     let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
     let loss = run.metric("loss").unwrap();
     for first in (0..points).step_by(CALL as usize) {
@@ -37,41 +56,86 @@ fn logged(store: &Store, points: i64) -> Snapshot {
     }
     run.finish().unwrap();
     store.compact(&mut |_| {}).unwrap();
-    store.snapshot(run.id()).unwrap()
+}
+
+/// The only run of a store, which is made if it is not there.
+fn run_of(path: &Path, points: i64, value: fn(i64) -> f64) -> (Store, RunId) {
+    let store = Store::open(path).unwrap();
+    if store.runs(&RunFilter::default()).unwrap().is_empty() {
+        logged(&store, points, value);
+    }
+    let id = store.runs(&RunFilter::default()).unwrap()[0].id;
+    for codec in store.statistics().unwrap().codecs {
+        eprintln!("{}: {} of {} chunks, {} bytes", codec.column, codec.codec, codec.chunks, codec.bytes);
+    }
+    (store, id)
+}
+
+fn line(group: &mut Group<'_>, name: &str, draw: &mut dyn FnMut()) {
+    group.bench_function(name, |b| {
+        b.iter_custom(|rounds| {
+            let start = time();
+            (0..rounds).for_each(|_| draw());
+            time() - start
+        });
+    });
 }
 
 fn charts(c: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("store");
+    let folder = std::env::var_os("TRACKWAY_STORE").map_or_else(|| dir.path().to_owned(), PathBuf::from);
     let points = points();
-    let store = Store::open(&path).unwrap();
-    let snapshot = logged(&store, points);
-    let id = snapshot.run().id;
-    let mut group = c.benchmark_group("chart");
-    group.sample_size(20).measurement_time(Duration::from_secs(4)).throughput(Throughput::Elements(points as u64));
-    let draw = |axis, snapshot: &Snapshot| snapshot.metric("loss").unwrap().chart(axis, WIDTH).unwrap();
-    group.bench_function("all by step, warm", |b| b.iter(|| draw(ChartAxis::Step, black_box(&snapshot))));
-    group.bench_function("all by timestamp, warm", |b| b.iter(|| draw(ChartAxis::Timestamp, black_box(&snapshot))));
-    group.bench_function("a hundredth by step, warm", |b| {
-        let zoom = || snapshot.metric("loss").unwrap().steps(points / 2..points / 2 + points / 100);
-        b.iter(|| zoom().chart(ChartAxis::Step, black_box(WIDTH)).unwrap());
-    });
-    // Nothing of the store is open or decoded; its pages are in the page cache or not as the system has it.
-    group.bench_function("all by step, store just opened", |b| {
-        b.iter_custom(|rounds| {
-            let mut spent = Duration::ZERO;
-            for _ in 0..rounds {
+    for (name, value) in [("packed", value as fn(i64) -> f64), ("pcodec", skewed)] {
+        let path = folder.join(format!("{name}-{points}"));
+        let (store, id) = run_of(&path, points, value);
+        let snapshot = store.snapshot(id).unwrap();
+        let mut group = c.benchmark_group(format!("chart of {name}"));
+        group.sample_size(20).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_secs(1));
+        group.throughput(Throughput::Elements(points as u64));
+        let draw = |axis, snapshot: &Snapshot, width| snapshot.metric("loss").unwrap().chart(axis, width).unwrap();
+        let mut other = 0;
+        for axis in [ChartAxis::Step, ChartAxis::Timestamp] {
+            line(&mut group, &format!("all, warm, {axis:?}"), &mut || drop(black_box(draw(axis, &snapshot, WIDTH))));
+            line(&mut group, &format!("all, warm, other widths, {axis:?}"), &mut || {
+                other = (other + 1) % 199;
+                black_box(draw(axis, &snapshot, WIDTH - 100 + other));
+            });
+            // Nothing of the store is open or decoded; its pages are in the page cache or not as the system has it.
+            let just_opened = |axis, spent: &mut Duration| {
                 let store = trackway::StoreOptions::new().read_only(true).open(&path).unwrap();
-                let start = Instant::now();
-                black_box(draw(ChartAxis::Step, &store.snapshot(id).unwrap()));
-                spent += start.elapsed();
-            }
-            spent
-        });
-    });
-    let values: Vec<f64> = (0..points).map(value).collect();
-    group.bench_function("floor: sum of plain values", |b| b.iter(|| black_box(&values).iter().sum::<f64>()));
-    group.finish();
+                let start = time();
+                black_box(draw(axis, &store.snapshot(id).unwrap(), WIDTH));
+                *spent += time() - start;
+            };
+            group.bench_function(format!("all, store just opened, {axis:?}"), |b| {
+                b.iter_custom(|rounds| {
+                    let mut spent = Duration::ZERO;
+                    (0..rounds).for_each(|_| just_opened(axis, &mut spent));
+                    spent
+                });
+            });
+            let zoom = |first: i64| {
+                let query = snapshot.metric("loss").unwrap();
+                let query = match axis {
+                    ChartAxis::Step => query.steps(first..first + points / 100),
+                    ChartAxis::Timestamp => {
+                        let first = 1_700_000_000_000 + first * 31;
+                        query.timestamps(first..first + points / 100 * 31)
+                    }
+                };
+                black_box(query.chart(axis, WIDTH).unwrap());
+            };
+            line(&mut group, &format!("a hundredth, warm, {axis:?}"), &mut || zoom(points / 2));
+            let mut first = 0;
+            line(&mut group, &format!("a hundredth, elsewhere each time, {axis:?}"), &mut || {
+                first = (first + points / 97) % (points / 2);
+                zoom(first);
+            });
+        }
+        group.finish();
+    }
+    let values: Vec<f64> = (0..points.min(10_000_000)).map(value).collect();
+    c.bench_function("floor: sum of plain values", |b| b.iter(|| black_box(&values).iter().sum::<f64>()));
 }
 
 criterion_group!(benches, charts);

@@ -13,7 +13,7 @@
 use super::CodecError;
 
 /// Numbers in a full block.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 const LANES: usize = 16;
 /// Widest number that a block in lanes may have.
 const MAX_LANE_WIDTH: u32 = 32;

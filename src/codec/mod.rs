@@ -10,8 +10,8 @@ mod choose;
 mod constant;
 mod narrow;
 mod noise;
-mod packed;
-mod packed_f32;
+pub(crate) mod packed;
+pub(crate) mod packed_f32;
 mod pco;
 mod raw;
 mod stride;
@@ -20,9 +20,9 @@ mod tests;
 pub(crate) mod text;
 mod varint;
 
+pub(crate) use bits::BLOCK;
 pub(crate) use choose::{encode_floats, encode_ints};
 pub(crate) use narrow::{f32_bits as single_bits, is_single, widen as widen_single};
-pub(crate) use packed_f32::Blocks;
 
 use crate::limits;
 

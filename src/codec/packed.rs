@@ -154,6 +154,95 @@ pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(
     if bytes.is_empty() { Ok(()) } else { Err(CodecError("bytes after the last block")) }
 }
 
+/// Where a block of a column begins, and its base, which is counted from the block before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FoundBlock {
+    pub(crate) base: i64,
+    pub(crate) at: u32,
+}
+
+/// Finds the blocks of a column of `n` numbers. The base of a block whose numbers never fall is its first number.
+pub(crate) fn find_blocks(bytes: &[u8], n: usize) -> Result<Vec<FoundBlock>, CodecError> {
+    let mut blocks = Vec::with_capacity(n.div_ceil(BLOCK));
+    let (mut rest, mut left, mut base) = (bytes, n, 0);
+    while left > 0 {
+        let count = left.min(BLOCK);
+        left -= count;
+        let at = u32::try_from(bytes.len() - rest.len()).map_err(|_| CodecError("column longer than a chunk's"))?;
+        let head = Head::take(&mut rest, base)?;
+        base = head.base;
+        bits::take_packed(&mut rest, count, head.width)?;
+        blocks.push(FoundBlock { base, at });
+    }
+    if rest.is_empty() { Ok(blocks) } else { Err(CodecError("bytes after the last block")) }
+}
+
+/// Number `index` of a block of `count`. Costs unpacking it, but not adding up all of its differences one by one.
+pub(crate) fn number_of(bytes: &[u8], block: FoundBlock, count: usize, index: usize) -> Result<i64, CodecError> {
+    let (head, packed) = take_block(bytes, block, count)?;
+    let upto = (index + 1).min(count);
+    let mut room = [0; BLOCK];
+    let mut sum = 0_i64;
+    let last = if bits::in_lanes(count, head.width) {
+        bits::unpack_lanes(packed, head.width, &mut room);
+        let upto = room.get(..upto).unwrap_or_default();
+        if head.smallest.is_some() {
+            sum = upto.iter().fold(0_i64, |sum, number| sum.wrapping_add(i64::from(*number)));
+        }
+        upto.last().map_or(0, |number| i64::from(*number))
+    } else {
+        let numbers = bits::unpack_row(packed, count, head.width)?.take(upto);
+        numbers.fold(0, |_, number| {
+            sum = sum.wrapping_add(number.cast_signed());
+            number.cast_signed()
+        })
+    };
+    Ok(match head.smallest {
+        None => block.base.wrapping_add(last),
+        Some(smallest) => block.base.wrapping_add(smallest.wrapping_mul(index as i64)).wrapping_add(sum),
+    })
+}
+
+/// The `count` numbers of a block.
+pub(crate) fn read_block(
+    bytes: &[u8],
+    block: FoundBlock,
+    count: usize,
+    numbers: &mut [i64; BLOCK],
+) -> Result<(), CodecError> {
+    let (head, packed) = take_block(bytes, block, count)?;
+    let mut room = [0; BLOCK];
+    let base = block.base;
+    if bits::in_lanes(count, head.width) {
+        bits::unpack_lanes(packed, head.width, &mut room);
+        match head.smallest {
+            None => {
+                let slots = numbers.iter_mut().zip(&room);
+                slots.for_each(|(slot, number)| *slot = base.wrapping_add(i64::from(*number)));
+            }
+            Some(smallest) => {
+                let steps = room.iter().map(|number| smallest.wrapping_add(i64::from(*number)));
+                sum(base.wrapping_sub(smallest), steps, numbers);
+            }
+        }
+        return Ok(());
+    }
+    let row = bits::unpack_row(packed, count, head.width)?.map(u64::cast_signed);
+    match head.smallest {
+        None => numbers.iter_mut().zip(row).for_each(|(slot, number)| *slot = base.wrapping_add(number)),
+        Some(smallest) => {
+            sum(base.wrapping_sub(smallest), row.map(|number| smallest.wrapping_add(number)), numbers);
+        }
+    }
+    Ok(())
+}
+
+fn take_block(bytes: &[u8], block: FoundBlock, count: usize) -> Result<(Head, &[u8]), CodecError> {
+    let mut rest = bytes.get(block.at as usize..).unwrap_or_default();
+    let head = Head::take(&mut rest, 0)?;
+    Ok((head, bits::take_packed(&mut rest, count, head.width)?))
+}
+
 /// Running sums of `steps` from `value` on.
 #[inline]
 fn sum(mut value: i64, steps: impl Iterator<Item = i64>, slots: &mut [i64]) {
@@ -198,6 +287,16 @@ mod tests {
                     let mut back = vec![1];
                     decode(&bytes, values.len(), &mut back).unwrap();
                     assert_eq!(back[1..], values, "width {width}, n {n}");
+                    let blocks = find_blocks(&bytes, values.len()).unwrap();
+                    for (block, expected) in blocks.into_iter().zip(values.chunks(BLOCK)) {
+                        let mut numbers = [0; BLOCK];
+                        read_block(&bytes, block, expected.len(), &mut numbers).unwrap();
+                        assert_eq!(numbers[..expected.len()], *expected, "width {width}, n {n}");
+                        for index in [0, 1, 17, 500].into_iter().filter(|index| *index < expected.len()) {
+                            let number = number_of(&bytes, block, expected.len(), index).unwrap();
+                            assert_eq!(number, expected[index], "width {width}, n {n}, number {index}");
+                        }
+                    }
                 }
             }
         }
@@ -219,5 +318,8 @@ mod tests {
         assert!(refused(&[&good[..], &[0]].concat(), 4));
         assert!(refused(&[65, 0], 2) && refused(&[0xff, 0, 0], 2));
         assert!(refused(&good, 0) && refused(&good, 6));
+        let refused = |bytes: &[u8], n| find_blocks(bytes, n).is_err();
+        assert!((0..good.len()).all(|cut| refused(&good[..cut], 4)));
+        assert!(refused(&[&good[..], &[0]].concat(), 4) && refused(&good, 6));
     }
 }

@@ -137,7 +137,8 @@ pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(
 }
 
 /// Room to unpack a block.
-struct Scratch {
+#[derive(Debug)]
+pub(crate) struct Scratch {
     numbers: [u32; BLOCK],
     values: [f64; BLOCK],
 }
@@ -148,53 +149,47 @@ impl Default for Scratch {
     }
 }
 
-/// The blocks of a column, not unpacked: for questions about a part of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Blocks<'a>(Vec<Block<'a>>);
-
-impl<'a> Blocks<'a> {
-    /// Finds the blocks of a column of `n` values.
-    pub(crate) fn of(mut bytes: &'a [u8], n: usize) -> Result<Self, CodecError> {
-        let mut blocks = Vec::with_capacity(n.div_ceil(BLOCK));
-        let mut left = n;
-        while left > 0 {
-            let count = left.min(BLOCK);
-            left -= count;
-            blocks.push(Block::take(&mut bytes, count)?);
-        }
-        if bytes.is_empty() { Ok(Self(blocks)) } else { Err(CodecError("bytes after the last block")) }
+impl Scratch {
+    /// The values of the block that was unpacked last, and what means nothing after them.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
     }
+}
 
-    /// Value `row`; `None` beyond the end.
-    pub(crate) fn value(&self, row: usize) -> Result<Option<f64>, CodecError> {
-        self.0.get(row / BLOCK).map(|block| block.value(row % BLOCK)).transpose()
-    }
+/// A block of a column, as it is found without unpacking it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FoundBlock {
+    /// Where it begins in the column.
+    pub(crate) at: usize,
+    pub(crate) count: usize,
+    /// Place and value of its smallest and of its largest, if it says where they lie.
+    pub(crate) extremes: Option<[(usize, f64); 2]>,
+}
 
-    /// Calls `visit` with the first row and the values of what has to be looked at to find the smallest and the largest
-    /// value of rows `from` to `to` (not included): a block that lies wholly between them as the two values that it
-    /// knows to be its extremes, if it does.
-    pub(crate) fn visit_extremes(
-        &self,
-        from: usize,
-        to: usize,
-        visit: &mut dyn FnMut(usize, &[f64]),
-    ) -> Result<(), CodecError> {
-        let mut scratch = Scratch::default();
-        for (number, block) in self.0.iter().enumerate().take(to.div_ceil(BLOCK)).skip(from / BLOCK) {
-            let start = number * BLOCK;
-            let (first, last) = (from.saturating_sub(start), (to - start).min(block.count));
-            if let (Some((low, high)), 0, BLOCK) = (block.extremes(), first, last) {
-                // In the order in which they lie, so that of equal ones the first is seen first.
-                for place in [low.min(high), low.max(high)] {
-                    visit(start + place, &[block.value(place)?]);
-                }
-            } else {
-                let values = block.read(&mut scratch)?;
-                visit(start + first, values.get(first..last).unwrap_or_default());
-            }
-        }
-        Ok(())
+/// Finds the blocks of a column of `n` values.
+pub(crate) fn find_blocks(bytes: &[u8], n: usize) -> Result<Vec<FoundBlock>, CodecError> {
+    let mut blocks = Vec::with_capacity(n.div_ceil(BLOCK));
+    let (mut rest, mut left) = (bytes, n);
+    while left > 0 {
+        let count = left.min(BLOCK);
+        left -= count;
+        let at = bytes.len() - rest.len();
+        let extremes = Block::take(&mut rest, count)?.extremes();
+        blocks.push(FoundBlock { at, count, extremes });
     }
+    if rest.is_empty() { Ok(blocks) } else { Err(CodecError("bytes after the last block")) }
+}
+
+/// The `count` values of the block that begins at `at`.
+pub(crate) fn read_block<'s>(
+    bytes: &[u8],
+    at: usize,
+    count: usize,
+    scratch: &'s mut Scratch,
+) -> Result<&'s [f64], CodecError> {
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    let values = Block::take(&mut rest, count)?.read(scratch)?;
+    Ok(values.get(..count).unwrap_or_default())
 }
 
 /// One block of a column, not unpacked.
@@ -219,22 +214,15 @@ impl<'a> Block<'a> {
         Ok(Self { head, count, places, packed })
     }
 
-    /// Where the smallest and the largest value lie, if the block says so and it has a number.
-    fn extremes(&self) -> Option<(usize, usize)> {
+    /// Place and value of the smallest and the largest, if the block says where they lie and it has a number.
+    fn extremes(&self) -> Option<[(usize, f64); 2]> {
         let (low, high) = self.places?;
-        let is_place = |place: u16| usize::from(place) < self.count;
-        (is_place(low) && is_place(high)).then_some((usize::from(low), usize::from(high)))
-    }
-
-    /// Value `index` of the block. Costs unpacking it all where the numbers are differences or lie in a row.
-    fn value(&self, index: usize) -> Result<f64, CodecError> {
-        if self.head.smallest.is_none() && bits::in_lanes(self.count, self.head.width) {
-            let number = bits::lane_number(self.packed, self.head.width, index);
-            return Ok(narrow::widen(bits_of(self.head.base.wrapping_add(number))));
-        }
-        let mut scratch = Scratch::default();
-        let values = self.read(&mut scratch)?;
-        Ok(values.get(index).copied().unwrap_or(f64::NAN))
+        let extreme = |place: u16| {
+            let place = usize::from(place);
+            let number = (place < self.count).then(|| bits::lane_number(self.packed, self.head.width, place))?;
+            Some((place, narrow::widen(bits_of(self.head.base.wrapping_add(number)))))
+        };
+        Some([extreme(low)?, extreme(high)?])
     }
 
     /// Unpacks the block: its values come first in the answer, what comes after them means nothing.
@@ -323,28 +311,25 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_column_have_the_extremes_of_a_naive_look() {
+    fn found_blocks_have_the_values_and_extremes_of_a_naive_look() {
         let mut values: Vec<f64> = (0..1700_u64)
             .map(|k| f64::from((k.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 + if k < 600 { 0.0 } else { 1e8 }))
             .collect();
         values[700] = f64::NAN;
         let bytes = encoded(&values);
-        let blocks = Blocks::of(&bytes, values.len()).unwrap();
-        for (from, to) in [(0, 1700), (0, 512), (512, 1024), (3, 1699), (511, 513), (1024, 1100), (700, 701), (9, 9)] {
-            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-            let mut seen = |row: usize, part: &[f64]| {
-                for (value, expected) in part.iter().zip(&values[row..]) {
-                    assert_eq!(value.to_bits(), expected.to_bits());
-                    (low, high) = (low.min(*value), high.max(*value));
-                }
-            };
-            blocks.visit_extremes(from, to, &mut seen).unwrap();
-            let expected = values[from..to].iter();
-            assert_eq!(low, expected.clone().copied().fold(f64::INFINITY, f64::min), "{from}..{to}");
-            assert_eq!(high, expected.copied().fold(f64::NEG_INFINITY, f64::max), "{from}..{to}");
+        let (blocks, mut scratch) = (find_blocks(&bytes, values.len()).unwrap(), Scratch::default());
+        assert_eq!(blocks.iter().map(|block| block.count).collect::<Vec<_>>(), [512, 512, 512, 164]);
+        assert_eq!(blocks.iter().map(|block| block.extremes.is_some()).collect::<Vec<_>>(), [true, true, true, false]);
+        for (block, expected) in blocks.iter().zip(values.chunks(BLOCK)) {
+            let read = read_block(&bytes, block.at, block.count, &mut scratch).unwrap();
+            assert!(read.iter().map(|value| value.to_bits()).eq(expected.iter().map(|value| value.to_bits())));
+            let Some([low, high]) = block.extremes else { continue };
+            assert_eq!(low.1, expected.iter().copied().fold(f64::INFINITY, f64::min));
+            assert_eq!(high.1, expected.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            assert_eq!((expected[low.0], expected[high.0]), (low.1, high.1));
         }
-        assert!((0..values.len()).all(|k| blocks.value(k).unwrap().unwrap().to_bits() == values[k].to_bits()));
-        assert_eq!(blocks.value(values.len() + BLOCK).unwrap(), None);
+        assert!(find_blocks(&bytes, values.len() - 1).is_err() && find_blocks(&bytes, values.len() + BLOCK).is_err());
+        assert!(read_block(&bytes, bytes.len(), BLOCK, &mut scratch).is_err());
     }
 
     #[test]

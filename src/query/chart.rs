@@ -3,12 +3,13 @@
 //! M4 (Jugel, Jerzak, Hackenbroich, Markl: "M4: A Visualization-Oriented Time Series Data Aggregation", VLDB 2014): for
 //! each column of pixels the first, the last, the smallest and the largest point. A line through these covers the same
 //! pixels as one through all points, so no spike is lost. Chunks that lie in one column are answered from their
-//! statistics; of those that a border of columns cuts, only the blocks around the border are unpacked.
+//! statistics; of those that a border of columns cuts, only the block around the border is unpacked.
 
 use super::metric::{MetricQuery, Span};
 use crate::error::{Error, Result};
-use crate::store::{PartValues, Piece, PieceSummary};
-use crate::types::{Columns, Stats, extremes};
+use crate::store::{Along, ChartSource, ChunkRun, Piece, Position, Room, SeriesChunks};
+use crate::types::Columns;
+use std::ops::Range;
 
 /// Widest chart: more columns than any screen has.
 const MAX_WIDTH: usize = 1 << 20;
@@ -114,8 +115,9 @@ impl MetricQuery<'_> {
     /// The points of the answer as a chart of `width` columns: first, last, smallest and largest of each, exactly. All
     /// points count, whatever [`MetricQuery::order`] says.
     ///
-    /// Cost: statistics of the chunks in the range, and unpacking around the borders of columns; chunks in which the
-    /// axis goes back are read whole.
+    /// Cost: for each column a few statistics, and unpacking of 512 points around its borders, or a chunk where
+    /// compaction chose pcodec; nearly nothing of that when the same chart is drawn again of an open snapshot. Chunks in
+    /// which the axis goes back are read whole.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -142,20 +144,25 @@ impl MetricQuery<'_> {
             let (limit, found) = (MAX_WIDTH as u64, width as u64);
             return Err(Error::LimitExceeded { what: "columns of a chart", limit, found });
         }
-        let pieces = self.pieces()?;
-        let span = match axis {
-            ChartAxis::Step => self.steps,
-            ChartAxis::Timestamp => self.timestamps,
+        let sources = self.chart_sources()?;
+        let (along, span) = match axis {
+            ChartAxis::Step => (Along::Steps, self.steps),
+            ChartAxis::Timestamp => (Along::Timestamps, self.timestamps),
         };
         let mut scratch = Columns::default();
-        let Some(range) = self.chart_range(&pieces, axis, span, &mut scratch)? else {
+        let Some(range) = self.chart_range(&sources, along, span, &mut scratch)? else {
             return Ok(Chart { axis, range: None, width, columns: Vec::new() });
         };
-        let mut builder = Builder { axis, grid: Grid::new(range, width), columns: vec![None; width] };
-        for piece in &pieces {
-            match self.add_piece(&mut builder, piece, &mut scratch) {
-                Err(Error::Corrupt { .. }) if self.skip_damaged => {}
-                added => added?,
+        let mut builder = Builder { along, grid: Grid::new(range, width), columns: vec![None; width] };
+        for source in &sources {
+            match source {
+                ChartSource::Piece(piece) => self.add_points(&mut builder, piece, &mut scratch)?,
+                ChartSource::Chunks(chunks) => {
+                    let mut room = Room::default();
+                    for run in chunks.runs(along) {
+                        self.add_run(&mut builder, chunks, run, span, (&mut scratch, &mut room))?;
+                    }
+                }
             }
         }
         let columns: Vec<ChartColumn> = builder.columns.into_iter().flatten().collect();
@@ -166,8 +173,8 @@ impl MetricQuery<'_> {
     /// The range asked for, with that of the points where it is open.
     fn chart_range(
         &self,
-        pieces: &[Piece],
-        axis: ChartAxis,
+        sources: &[ChartSource],
+        along: Along,
         span: Span,
         scratch: &mut Columns,
     ) -> Result<Option<(i64, i64)>> {
@@ -178,17 +185,33 @@ impl MetricQuery<'_> {
         let mut widen = |low: i64, high: i64| {
             range = Some(range.map_or((low, high), |range| (range.0.min(low), range.1.max(high))));
         };
-        for piece in pieces {
-            match piece.ranges {
-                Some((steps, timestamps)) if self.steps.covers(steps) && self.timestamps.covers(timestamps) => {
-                    let (low, high) = if axis == ChartAxis::Step { steps } else { timestamps };
+        let mut look = |piece: &Piece, widen: &mut dyn FnMut(i64, i64)| -> Result<()> {
+            scratch.clear();
+            self.append(piece, scratch)?;
+            let xs = if along == Along::Steps { scratch.steps() } else { scratch.timestamps() };
+            xs.iter().for_each(|x| widen(*x, *x));
+            Ok(())
+        };
+        let chosen = |ranges: Ranges| if along == Along::Steps { ranges.0 } else { ranges.1 };
+        for source in sources {
+            match source {
+                ChartSource::Piece(piece) => look(piece, &mut widen)?,
+                ChartSource::Chunks(chunks) if self.covers(chunks.ranges()) => {
+                    let (low, high) = chosen(chunks.ranges());
                     widen(low, high);
                 }
-                _ => {
-                    scratch.clear();
-                    self.append(piece, scratch)?;
-                    let xs = if axis == ChartAxis::Step { scratch.steps() } else { scratch.timestamps() };
-                    xs.iter().for_each(|x| widen(*x, *x));
+                ChartSource::Chunks(chunks) => {
+                    for chunk in 0..chunks.len() {
+                        let Some(ranges) = chunks.chunk_ranges(chunk).filter(|ranges| self.meets(*ranges)) else {
+                            continue;
+                        };
+                        if self.covers(ranges) {
+                            let (low, high) = chosen(ranges);
+                            widen(low, high);
+                        } else {
+                            look(&Piece::of_chunk(chunks, chunk), &mut widen)?;
+                        }
+                    }
                 }
             }
         }
@@ -197,36 +220,65 @@ impl MetricQuery<'_> {
         Ok(range.map(|range| (low(range.0), high(range.1))))
     }
 
-    fn add_piece(&self, builder: &mut Builder, piece: &Piece, scratch: &mut Columns) -> Result<()> {
-        let by_step = builder.axis == ChartAxis::Step;
-        if let Some((steps, timestamps)) = piece.ranges {
-            let (x_range, span) = if by_step { (steps, self.steps) } else { (timestamps, self.timestamps) };
-            let others_count = if by_step { self.timestamps.covers(timestamps) } else { self.steps.covers(steps) };
-            let whole = others_count && span.covers(x_range);
-            let done = piece.with_summary(|summary| {
-                let about = if by_step { summary.steps } else { summary.timestamps };
-                if !about.sorted || !others_count {
-                    return Ok(false);
-                }
-                let column = builder.grid.column(x_range.0.max(span.first));
-                if whole && column == builder.grid.column(x_range.1) {
-                    builder.add_whole(column, summary.stats);
-                    return Ok(true);
-                }
-                builder.add_parts(piece, &summary, span, scratch).map(|()| true)
-            })?;
-            if done.transpose()? == Some(true) {
-                return Ok(());
-            }
-        }
+    fn covers(&self, (steps, timestamps): Ranges) -> bool {
+        self.steps.covers(steps) && self.timestamps.covers(timestamps)
+    }
+
+    fn meets(&self, (steps, timestamps): Ranges) -> bool {
+        self.steps.meets(steps) && self.timestamps.meets(timestamps)
+    }
+
+    /// Point by point.
+    fn add_points(&self, builder: &mut Builder, piece: &Piece, scratch: &mut Columns) -> Result<()> {
         scratch.clear();
         self.append(piece, scratch)?;
+        let by_step = builder.along == Along::Steps;
         for point in scratch.iter() {
             builder.push(if by_step { point.step } else { point.timestamp }, point.value);
         }
         Ok(())
     }
+
+    /// Takes a run of chunks: at once, unless x falls in it, or the other axis is asked about and the run lies on both
+    /// sides of an end of that range.
+    fn add_run(
+        &self,
+        builder: &mut Builder,
+        chunks: &SeriesChunks,
+        run: &ChunkRun,
+        span: Span,
+        (scratch, room): (&mut Columns, &mut Room),
+    ) -> Result<()> {
+        let by_step = builder.along == Along::Steps;
+        let others_count = |(steps, timestamps): Ranges| {
+            if by_step { self.timestamps.covers(timestamps) } else { self.steps.covers(steps) }
+        };
+        if run.sorted && others_count(chunks.ranges()) {
+            let before = self.skip_damaged.then(|| builder.columns.clone());
+            match (builder.add_sorted(chunks, run.chunks.clone(), span, room), before) {
+                // Chunk by chunk, to leave out only those that are damaged.
+                (Err(Error::Corrupt { .. }), Some(before)) => builder.columns = before,
+                (added, _) => return added,
+            }
+        }
+        for chunk in run.chunks.clone() {
+            let Some(ranges) = chunks.chunk_ranges(chunk).filter(|ranges| self.meets(*ranges)) else { continue };
+            let added = if run.sorted && others_count(ranges) {
+                builder.add_sorted(chunks, chunk..chunk + 1, span, room)
+            } else {
+                self.add_points(builder, &Piece::of_chunk(chunks, chunk), scratch)
+            };
+            match added {
+                Err(Error::Corrupt { .. }) if self.skip_damaged => {}
+                added => added?,
+            }
+        }
+        Ok(())
+    }
 }
+
+/// Smallest and largest step and timestamp.
+type Ranges = ((i64, i64), (i64, i64));
 
 /// How x falls into columns.
 #[derive(Clone, Copy, Debug)]
@@ -264,7 +316,7 @@ impl Grid {
 }
 
 struct Builder {
-    axis: ChartAxis,
+    along: Along,
     grid: Grid,
     columns: Vec<Option<ChartColumn>>,
 }
@@ -311,111 +363,35 @@ impl Builder {
         });
     }
 
-    /// Takes a chunk whose x never falls and lies in one column.
-    fn add_whole(&mut self, column: usize, stats: &Stats) {
-        let (Some(first), Some(last)) = (stats.first, stats.last) else { return };
-        let point = |point: crate::types::Point| {
-            let x = if self.axis == ChartAxis::Step { point.step } else { point.timestamp };
-            ChartPoint { x, value: point.value }
+    /// Takes the rows of chunks, through which x never falls, that lie in `span`, column by column.
+    fn add_sorted(&mut self, chunks: &SeriesChunks, run: Range<usize>, span: Span, room: &mut Room) -> Result<()> {
+        let start = Position { chunk: run.start, row: 0 };
+        let along = self.along;
+        let beyond = |from, x, room: &mut Room| chunks.beyond(along, &run, from, x, room);
+        let mut from = match span.first.max(self.grid.first).checked_sub(1) {
+            Some(before) => beyond(start, before, room)?,
+            None => start,
         };
-        self.add(ChartColumn {
-            column,
-            count: stats.count,
-            nan_count: stats.nan_count,
-            first: point(first),
-            last: point(last),
-            min: stats.min.map(point),
-            max: stats.max.map(point),
-        });
-    }
-
-    /// Takes the rows of a chunk, in which x never falls, that lie in `span`, column by column.
-    fn add_parts(
-        &mut self,
-        piece: &Piece,
-        summary: &PieceSummary<'_>,
-        span: Span,
-        scratch: &mut Columns,
-    ) -> Result<()> {
-        let by_step = self.axis == ChartAxis::Step;
-        let even = if by_step { summary.steps.even } else { summary.timestamps.even };
-        if even.is_none() {
-            piece.read_axis(scratch)?;
-        }
-        let xs = match even {
-            Some((first, stride)) => Xs::Even { first, stride, rows: summary.rows },
-            None => Xs::Decoded(if by_step { scratch.steps() } else { scratch.timestamps() }),
-        };
-        let values = piece.part_values(summary.stats.nan_count > 0)?;
-        let end = xs.rows_upto(span.last.min(self.grid.last));
-        let mut from = span.first.max(self.grid.first).checked_sub(1).map_or(0, |before| xs.rows_upto(before));
+        let end = beyond(from, span.last.min(self.grid.last), room)?;
         while from < end {
-            let column = self.grid.column(xs.at(from));
-            let to = xs.rows_upto(self.grid.last_of(column)).clamp(from + 1, end);
-            let part = part(column, from..to, &xs, &values)?;
-            self.add(part);
+            let column = self.grid.column(chunks.x_at(along, from, room)?);
+            let to = beyond(from, self.grid.last_of(column), room)?.min(end);
+            if to <= from {
+                return Err(chunks.segment().damaged("an axis does not rise as its index says"));
+            }
+            let part = chunks.part(along, from, to, room)?;
+            let point = |(x, value): (i64, f64)| ChartPoint { x, value };
+            self.add(ChartColumn {
+                column,
+                count: part.count,
+                nan_count: part.nan_count,
+                first: point(part.first),
+                last: point(part.last),
+                min: part.min.map(point),
+                max: part.max.map(point),
+            });
             from = to;
         }
         Ok(())
-    }
-}
-
-/// Rows of a chunk as the part of a column.
-fn part(column: usize, rows: std::ops::Range<usize>, xs: &Xs<'_>, values: &PartValues<'_>) -> Result<ChartColumn> {
-    let point = |row: usize| Ok::<_, Error>(ChartPoint { x: xs.at(row), value: values.value(row)? });
-    let mut min: Option<(usize, f64)> = None;
-    let mut max: Option<(usize, f64)> = None;
-    values.visit_extremes(rows.start, rows.end, &mut |first, part| {
-        let (low, high) = extremes(part);
-        let place = |wanted: f64| part.iter().position(|value| *value == wanted).map(|at| (first + at, wanted));
-        if min.is_none_or(|(_, known)| low < known) {
-            min = place(low).or(min);
-        }
-        if max.is_none_or(|(_, known)| high > known) {
-            max = place(high).or(max);
-        }
-    })?;
-    Ok(ChartColumn {
-        column,
-        count: rows.len() as u64,
-        nan_count: values.nan_count(rows.clone()),
-        first: point(rows.start)?,
-        last: point(rows.end - 1)?,
-        // From the row, since of two zeros with different signs one was looked for and the other may have been found.
-        min: min.map(|(row, _)| point(row)).transpose()?,
-        max: max.map(|(row, _)| point(row)).transpose()?,
-    })
-}
-
-/// The x of the rows of a chunk; they never fall.
-enum Xs<'a> {
-    /// At equal distances.
-    Even {
-        first: i64,
-        stride: i64,
-        rows: usize,
-    },
-    Decoded(&'a [i64]),
-}
-
-impl Xs<'_> {
-    fn at(&self, row: usize) -> i64 {
-        match self {
-            Self::Even { first, stride, .. } => first.wrapping_add(stride.wrapping_mul(row as i64)),
-            Self::Decoded(xs) => xs.get(row).copied().unwrap_or(i64::MAX),
-        }
-    }
-
-    /// How many rows have an x of at most `x`.
-    fn rows_upto(&self, x: i64) -> usize {
-        match self {
-            Self::Decoded(xs) => xs.partition_point(|other| *other <= x),
-            Self::Even { first, .. } if x < *first => 0,
-            Self::Even { stride: 0, rows, .. } => *rows,
-            Self::Even { first, stride, rows } => {
-                let before = (i128::from(x) - i128::from(*first)) / i128::from(*stride);
-                usize::try_from(before + 1).map_or(*rows, |count| count.min(*rows))
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Points of one metric: a range of steps or of time, in the wanted order.
 
 use crate::error::{Error, Result};
-use crate::store::{Piece, Snapshot};
+use crate::store::{ChartSource, Piece, Snapshot};
 use crate::types::{Columns, Point};
 use std::ops::{Bound, RangeBounds};
 
@@ -89,7 +89,7 @@ impl Span {
         self.first <= min && max <= self.last
     }
 
-    fn meets(self, (min, max): (i64, i64)) -> bool {
+    pub(super) fn meets(self, (min, max): (i64, i64)) -> bool {
         self.first <= max && min <= self.last && self.first <= self.last
     }
 }
@@ -273,8 +273,16 @@ impl<'a> MetricQuery<'a> {
         whole.into_iter().chain(error).chain(chunks)
     }
 
+    /// The same for a chart; chunks are left out later, by where they lie.
+    pub(super) fn chart_sources(&self) -> Result<Vec<ChartSource>> {
+        if let (Some(error), false) = (self.snapshot.unread_file(), self.skip_damaged) {
+            return Err(error);
+        }
+        self.snapshot.chart_sources(self.key, self.skip_damaged)
+    }
+
     /// The pieces that can have a point of the answer.
-    pub(super) fn pieces(&self) -> Result<Vec<Piece>> {
+    fn pieces(&self) -> Result<Vec<Piece>> {
         if let (Some(error), false) = (self.snapshot.unread_file(), self.skip_damaged) {
             return Err(error);
         }

@@ -1,9 +1,10 @@
 //! Reads a sealed segment from its bytes.
 //!
 //! Opening checks header, trailer and footer. The index of a group is read when it is first needed, a column when it
-//! is asked for; each checksum is checked before the bytes behind it are used.
+//! is asked for; each checksum is checked before the bytes behind it are used. What charts keep is in `kept`.
 
-use crate::codec::{self, CodecId};
+use super::kept::Kept;
+use crate::codec;
 use crate::env::{Env, Region};
 use crate::error::{Error, IoContext, Result};
 use crate::format::header::{FileType, HEADER_LEN, Header};
@@ -13,7 +14,6 @@ use crate::format::{DecodeError, wire};
 use crate::log::header_error;
 use crate::types::{FileId, LogId, RunId};
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -27,67 +27,7 @@ pub(crate) struct SegmentReader {
     footer: Footer,
     groups: Vec<OnceLock<Arc<GroupIndex>>>,
     axes: Mutex<KeptAxes>,
-}
-
-/// Values of a chunk, unpacked only as far as a question needs.
-#[derive(Debug)]
-pub(crate) struct PartValues<'a> {
-    values: Values<'a>,
-    /// The segment and the column, for messages.
-    path: &'a Path,
-    offset: u64,
-}
-
-#[derive(Debug)]
-enum Values<'a> {
-    Blocks(codec::Blocks<'a>),
-    Decoded(Vec<f64>),
-}
-
-impl PartValues<'_> {
-    pub(crate) fn of(values: Vec<f64>) -> Self {
-        Self { values: Values::Decoded(values), path: Path::new(""), offset: 0 }
-    }
-
-    fn damaged(&self, error: codec::CodecError) -> Error {
-        Error::corrupt(self.path, self.offset, error.to_string())
-    }
-
-    /// The value of a row; NaN beyond the end.
-    ///
-    /// # Errors
-    /// Content that is damaged although its checksum is right.
-    pub(crate) fn value(&self, row: usize) -> Result<f64> {
-        match &self.values {
-            Values::Blocks(blocks) => {
-                let value = blocks.value(row).map_err(|error| self.damaged(error))?;
-                Ok(value.unwrap_or(f64::NAN))
-            }
-            Values::Decoded(values) => Ok(values.get(row).copied().unwrap_or(f64::NAN)),
-        }
-    }
-
-    /// Shows `visit` rows among which the smallest and the largest value of rows `from` to `to` (not included) are: the
-    /// number of the first row and its values, in the order of the rows.
-    pub(crate) fn visit_extremes(&self, from: usize, to: usize, visit: &mut dyn FnMut(usize, &[f64])) -> Result<()> {
-        match &self.values {
-            Values::Blocks(blocks) => blocks.visit_extremes(from, to, visit).map_err(|error| self.damaged(error)),
-            Values::Decoded(values) => {
-                visit(from, values.get(from..to).unwrap_or_default());
-                Ok(())
-            }
-        }
-    }
-
-    /// How many of the rows are NaN; 0 of values that are not decoded, which is for chunks without any.
-    pub(crate) fn nan_count(&self, rows: Range<usize>) -> u64 {
-        match &self.values {
-            Values::Blocks(_) => 0,
-            Values::Decoded(values) => {
-                values.get(rows).unwrap_or_default().iter().filter(|value| value.is_nan()).count() as u64
-            }
-        }
-    }
+    kept: Kept,
 }
 
 /// Rows of steps and timestamps that an open segment keeps decoded at most: 4 MiB.
@@ -127,7 +67,16 @@ impl SegmentReader {
         let footer = Footer::decode(&raw, HEADER_LEN as u64, footer_at).map_err(at(footer_at))?;
         let groups = footer.groups.iter().map(|_| OnceLock::new()).collect();
         let run_id = RunId::from_bytes(header.owner);
-        Ok(Self { path: path.to_path_buf(), region, file_id, run_id, footer, groups, axes: Mutex::default() })
+        Ok(Self {
+            path: path.to_path_buf(),
+            region,
+            file_id,
+            run_id,
+            footer,
+            groups,
+            axes: Mutex::default(),
+            kept: Kept::default(),
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -205,13 +154,19 @@ impl SegmentReader {
         Error::corrupt(&self.path, 0, reason)
     }
 
-    fn bytes(&self, offset: u64, len: u64) -> Result<&[u8]> {
+    /// What charts keep of it.
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    pub(super) fn bytes(&self, offset: u64, len: u64) -> Result<&[u8]> {
         let range = usize::try_from(offset).ok().zip(usize::try_from(offset.saturating_add(len)).ok());
         let bytes = range.and_then(|(start, end)| self.region.get(start..end));
         bytes.ok_or_else(|| Error::corrupt(&self.path, offset, "the segment ends before its content does"))
     }
 
-    fn checked(&self, column: &ColumnRef) -> Result<&[u8]> {
+    /// The bytes of a column, after a look at their checksum.
+    pub(super) fn checked(&self, column: &ColumnRef) -> Result<&[u8]> {
         let bytes = self.bytes(column.offset, u64::from(column.len))?;
         if wire::crc(wire::crc_seed(&self.file_id.0, column.offset), bytes) != column.crc {
             return Err(Error::corrupt(&self.path, column.offset, "the checksum of a column does not match"));
@@ -313,19 +268,6 @@ impl SegmentReader {
         let bytes = self.checked(column)?;
         let decoded = codec::decode_ints(column.codec, bytes, rows as usize, out);
         decoded.map_err(|error| Error::corrupt(&self.path, column.offset, error.to_string()))
-    }
-
-    /// The values of a column for questions about a part of them; `decoded`: all of them will be looked at.
-    pub(crate) fn part_values(&self, column: &ColumnRef, rows: u32, decoded: bool) -> Result<PartValues<'_>> {
-        if decoded || column.codec != CodecId::PackedF32 {
-            let mut values = Vec::new();
-            self.read_floats(column, rows, &mut values)?;
-            return Ok(PartValues::of(values));
-        }
-        let offset = column.offset;
-        let blocks = codec::Blocks::of(self.checked(column)?, rows as usize);
-        let blocks = blocks.map_err(|error| Error::corrupt(&self.path, offset, error.to_string()))?;
-        Ok(PartValues { values: Values::Blocks(blocks), path: &self.path, offset })
     }
 
     /// Appends the `rows` values of a column.

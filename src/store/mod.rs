@@ -34,8 +34,8 @@ pub use snapshot::Snapshot;
 pub use statistics::{CodecStatistics, StoreStatistics};
 pub use verify::{Damage, VerifyReport};
 
-pub(crate) use crate::segment::PartValues;
-pub(crate) use snapshot::{Piece, PieceSummary};
+pub(crate) use crate::segment::{Along, ChunkRun, Position, Room, SeriesChunks};
+pub(crate) use snapshot::{ChartSource, Piece};
 
 use crate::catalog::Journal;
 use crate::env::{Env, Lock};

@@ -3,9 +3,8 @@
 use super::run_view::{PointSource, RunView};
 use super::{Shared, Store};
 use crate::error::{Error, Result};
-use crate::format::index::AxisColumn;
 use crate::query::MetricQuery;
-use crate::segment::{Head, PartValues, SegmentReader};
+use crate::segment::{Head, SegmentReader, SeriesChunks};
 use crate::types::{Columns, Point, Run, RunId, Stats};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +45,7 @@ pub(crate) struct Piece {
 
 #[derive(Debug)]
 enum Place {
-    Chunk { segment: Arc<SegmentReader>, group: usize, position: usize, chunk: usize, metric: usize },
+    Chunk { segment: Arc<SegmentReader>, group: usize, position: usize, chunk: usize },
     Log { head: Arc<Head>, metric: String },
 }
 
@@ -64,7 +63,7 @@ impl Piece {
                 }
                 Ok(())
             }
-            Place::Chunk { segment, group, position, chunk, .. } => {
+            Place::Chunk { segment, group, position, chunk } => {
                 let index = segment.group(*group)?;
                 let values = index.series.get(*position).and_then(|series| series.get(*chunk));
                 let (Some(axis), Some(values)) = (index.axis.get(*chunk), values) else {
@@ -85,61 +84,19 @@ impl Piece {
     }
 }
 
-/// What is known of the steps or timestamps of a piece without reading them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AxisSummary {
-    /// Whether none is smaller than the one before it.
-    pub(crate) sorted: bool,
-    /// The first and the distance of the following ones, where that is known to be the same.
-    pub(crate) even: Option<(i64, i64)>,
-}
-
-/// What is known of a piece without reading its columns.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PieceSummary<'a> {
-    pub(crate) rows: usize,
-    pub(crate) steps: AxisSummary,
-    pub(crate) timestamps: AxisSummary,
-    /// Statistics of the metric in this piece.
-    pub(crate) stats: &'a Stats,
+/// Points of one metric for a chart: all chunks of a segment, or the content of a log.
+#[derive(Debug)]
+pub(crate) enum ChartSource {
+    Piece(Piece),
+    Chunks(Box<SeriesChunks>),
 }
 
 impl Piece {
-    /// What the segment says of the chunk; `None` for the content of a log.
-    pub(crate) fn with_summary<T>(&self, use_it: impl FnOnce(PieceSummary<'_>) -> T) -> Result<Option<T>> {
-        let Place::Chunk { segment, group, position, chunk, metric } = &self.place else { return Ok(None) };
-        let index = segment.group(*group)?;
-        let values = index.series.get(*position).and_then(|series| series.get(*chunk));
-        let (Some(axis), Some(values)) = (index.axis.get(*chunk), values) else {
-            return Err(segment.damaged("a metric has no place in its group"));
-        };
-        // Of a single chunk the footer has the statistics.
-        let series = if index.axis.len() == 1 { segment.series().get(*metric) } else { None };
-        let stats = series.map_or(&values.stats, |series| &series.stats);
-        let about = |column: &AxisColumn| AxisSummary { sorted: column.sorted, even: axis.even(column, index.sister) };
-        let (steps, timestamps) = (about(&axis.steps), about(&axis.timestamps));
-        Ok(Some(use_it(PieceSummary { rows: axis.rows as usize, steps, timestamps, stats })))
-    }
-
-    /// Replaces `out` by steps and timestamps of a chunk.
-    pub(crate) fn read_axis(&self, out: &mut Columns) -> Result<()> {
-        out.clear();
-        let Place::Chunk { segment, group, chunk, .. } = &self.place else { return Ok(()) };
-        segment.read_axis(*group, &*segment.group(*group)?, *chunk, &mut out.steps, &mut out.timestamps)
-    }
-
-    /// The values of a chunk, for questions about a part of them; none for the content of a log. `decoded`: all of them
-    /// will be looked at.
-    pub(crate) fn part_values(&self, decoded: bool) -> Result<PartValues<'_>> {
-        let Place::Chunk { segment, group, position, chunk, .. } = &self.place else {
-            return Ok(PartValues::of(Vec::new()));
-        };
-        let index = segment.group(*group)?;
-        let values = index.series.get(*position).and_then(|series| series.get(*chunk));
-        let (Some(axis), Some(values)) = (index.axis.get(*chunk), values) else {
-            return Err(segment.damaged("a metric has no place in its group"));
-        };
-        segment.part_values(&values.column, axis.rows, decoded)
+    /// One of the chunks of a metric.
+    pub(crate) fn of_chunk(chunks: &SeriesChunks, chunk: usize) -> Self {
+        let (group, position) = chunks.place();
+        let place = Place::Chunk { segment: Arc::clone(chunks.segment()), group, position, chunk };
+        Self { place, ranges: chunks.chunk_ranges(chunk) }
     }
 }
 
@@ -246,18 +203,31 @@ impl Snapshot {
         self.damage.get(..self.unread_files).and_then(<[Error]>::first).map(Error::copy)
     }
 
+    /// The same points as [`Self::pieces`], for a chart.
+    pub(crate) fn chart_sources(&self, key: &str, skip_damaged: bool) -> Result<Vec<ChartSource>> {
+        let mut found = Vec::new();
+        for source in &self.sources {
+            match source {
+                PointSource::Log(head) => found.extend(log_piece(head, key).map(ChartSource::Piece)),
+                PointSource::Segment(segment) => {
+                    let Some((metric, series)) = segment.metric(key) else { continue };
+                    match SeriesChunks::new(segment, metric, series.group as usize, series.position as usize) {
+                        Err(Error::Corrupt { .. }) if skip_damaged => {}
+                        chunks => found.push(ChartSource::Chunks(Box::new(chunks?))),
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The pieces of a metric, in the order in which they count as written. `skip_damaged` leaves out segments whose
     /// index cannot be read.
     pub(crate) fn pieces(&self, key: &str, skip_damaged: bool) -> Result<Vec<Piece>> {
         let mut pieces = Vec::new();
         for source in &self.sources {
             match source {
-                PointSource::Log(head) => {
-                    if head.metric(key).is_some() {
-                        let place = Place::Log { head: Arc::clone(head), metric: key.to_owned() };
-                        pieces.push(Piece { place, ranges: None });
-                    }
-                }
+                PointSource::Log(head) => pieces.extend(log_piece(head, key)),
                 PointSource::Segment(segment) => match chunks(segment, key) {
                     Err(Error::Corrupt { .. }) if skip_damaged => {}
                     chunks => pieces.extend(chunks?),
@@ -268,12 +238,17 @@ impl Snapshot {
     }
 }
 
+fn log_piece(head: &Arc<Head>, key: &str) -> Option<Piece> {
+    let place = Place::Log { head: Arc::clone(head), metric: key.to_owned() };
+    head.metric(key).map(|_| Piece { place, ranges: None })
+}
+
 fn chunks(segment: &Arc<SegmentReader>, key: &str) -> Result<Vec<Piece>> {
-    let Some((metric, series)) = segment.metric(key) else { return Ok(Vec::new()) };
+    let Some((_, series)) = segment.metric(key) else { return Ok(Vec::new()) };
     let (group, position) = (series.group as usize, series.position as usize);
     let index = segment.group(group)?;
     let piece = |(chunk, axis): (usize, &crate::format::index::AxisChunk)| Piece {
-        place: Place::Chunk { segment: Arc::clone(segment), group, position, chunk, metric },
+        place: Place::Chunk { segment: Arc::clone(segment), group, position, chunk },
         ranges: Some(((axis.steps.min, axis.steps.max), (axis.timestamps.min, axis.timestamps.max))),
     };
     Ok(index.axis.iter().enumerate().map(piece).collect())

@@ -1,6 +1,6 @@
 //! Charts against a naive look at every point.
 
-use crate::support::{Scene, new_run};
+use crate::support::{Scene, files, new_run};
 use proptest::prelude::*;
 use trackway::{Chart, ChartAxis, ChartColumn, ChartPoint, Columns, Snapshot, Store, StoreOptions};
 
@@ -39,20 +39,28 @@ fn naive(points: &Columns, axis: ChartAxis, range: (i64, i64), width: usize) -> 
     columns.into_iter().flatten().collect()
 }
 
-fn check(snapshot: &Snapshot, axis: ChartAxis, steps: std::ops::Range<i64>, width: usize) {
+/// Draws each chart twice, since the second one finds what the first one has kept.
+fn check(snapshot: &Snapshot, axis: ChartAxis, steps: std::ops::Range<i64>, widths: &[usize]) {
     let all = i64::MIN..i64::MAX;
-    for range in [all, steps] {
-        let query = || snapshot.metric("m").unwrap().steps(range.clone());
+    let since = 1_700_000_000_000 + steps.start * 40;
+    let later = since..since + (steps.end - steps.start) * 50;
+    let ranges = [(&all, &all), (&steps, &all), (&all, &later), (&steps, &later)];
+    for ((steps, times), width) in ranges.into_iter().flat_map(|range| widths.iter().map(move |width| (range, *width)))
+    {
+        let query = || snapshot.metric("m").unwrap().steps(steps.clone()).timestamps(times.clone());
         let points = query().read().unwrap();
-        let chart: Chart = query().chart(axis, width).unwrap();
-        assert_eq!(chart.columns.iter().map(|column| column.count).sum::<u64>(), points.len() as u64);
-        let Some(found) = chart.range else {
-            assert!(points.is_empty());
-            continue;
-        };
-        // As text, since NaN differs from itself.
-        let (found, expected) = (format!("{:?}", chart.columns), format!("{:?}", naive(&points, axis, found, width)));
-        assert_eq!(found, expected, "{axis:?}, {range:?}, {width} columns");
+        for round in 0..2 {
+            let chart: Chart = query().chart(axis, width).unwrap();
+            assert_eq!(chart.columns.iter().map(|column| column.count).sum::<u64>(), points.len() as u64);
+            let Some(found) = chart.range else {
+                assert!(points.is_empty());
+                continue;
+            };
+            // As text, since NaN differs from itself.
+            let (found, expected) =
+                (format!("{:?}", chart.columns), format!("{:?}", naive(&points, axis, found, width)));
+            assert_eq!(found, expected, "{axis:?}, {steps:?}, {times:?}, {width} columns, round {round}");
+        }
     }
 }
 
@@ -66,7 +74,14 @@ fn values() -> impl Strategy<Value = Vec<f64>> {
             n.clone()
         ),
         prop::collection::vec(any::<f64>(), 1..200_usize),
-        (any::<f32>(), n).prop_map(|(value, n)| vec![f64::from(value); n]),
+        (any::<f32>(), n.clone()).prop_map(|(value, n)| vec![f64::from(value); n]),
+        // Of these compaction makes pcodec, as floats, as singles, and as integers.
+        prop::collection::vec((0..1000_u16).prop_map(|k| f64::from(k) * 0.1), n.clone()),
+        prop::collection::vec(
+            noise().prop_map(|noise| f64::from(2.0 + (noise % 256.0) as f32 / 1024.0 + 1e-7)),
+            n.clone()
+        ),
+        prop::collection::vec((0..40_u32).prop_map(|k| f64::from(k).exp2()), n),
     ]
 }
 
@@ -78,29 +93,129 @@ proptest! {
         values in values(),
         (stride, jitter, back) in (0..5_i64, 0..4_i64, prop_oneof![2 => Just(0_usize), 1 => 1..900_usize]),
         width in prop_oneof![1..9_usize, 90..3000_usize],
-        from in 0..3000_i64,
-        len in 0..4000_i64,
+        other_width in 1..70_usize,
+        parts in 1..4_usize,
+        (from, len) in (0..3000_i64, 0..4000_i64),
     ) {
         let scene = Scene::new();
-        let store = StoreOptions::new().background(false).chunk_rows(1024).open(scene.path()).unwrap();
+        let options = StoreOptions::new().background(false).chunk_rows(1024).log_bytes(64 << 10);
+        let store = options.open(scene.path()).unwrap();
         let writer = new_run(&store);
+        let id = writer.id();
         // A resumed run goes back; the rest goes on at even steps or at steps with noise.
         let at = |k: usize| if k >= 1500 && back > 0 { k - back } else { k } as i64;
         let steps: Vec<i64> = (0..values.len()).map(|k| at(k) * stride + (k as i64 * 7919 % 13) * jitter / 4).collect();
         let times: Vec<i64> = (0..values.len()).map(|k| 1_700_000_000_000 + k as i64 * 50 + k as i64 * k as i64 % 17).collect();
-        writer.metric("m").unwrap().log_columns(&steps, &times, &values).unwrap();
+        let widths = [width, other_width, 1, width];
         let look = |store: &Store| {
-            let snapshot = store.snapshot(writer.id()).unwrap();
+            let snapshot = store.snapshot(id).unwrap();
             for axis in [ChartAxis::Step, ChartAxis::Timestamp] {
-                check(&snapshot, axis, from..from + len, width);
+                check(&snapshot, axis, from..from + len, &widths);
             }
         };
+        let part = values.len().div_ceil(parts);
+        for (number, values) in values.chunks(part).enumerate() {
+            let rows = number * part..number * part + values.len();
+            writer.metric("m").unwrap().log_columns(&steps[rows.clone()], &times[rows], values).unwrap();
+        }
+        look(&store);
+        // Logs that are full become segments; the last one is still written to.
+        store.maintain().unwrap();
         look(&store);
         writer.finish().unwrap();
         store.maintain().unwrap();
         look(&store);
         store.compact(&mut |_| {}).unwrap();
         look(&store);
+    }
+}
+
+/// Their columns lie at the same places, and both are cut in the same block.
+#[test]
+fn segments_of_the_same_shape_are_not_taken_for_each_other() {
+    let scene = Scene::new();
+    let store = StoreOptions::new().background(false).log_bytes(64 << 10).open(scene.path()).unwrap();
+    let run = new_run(&store);
+    let loss = run.metric("m").unwrap();
+    for part in 0..5 {
+        let steps: Vec<i64> = (0..6000).map(|k| 20_000 + part * 6000 + k).collect();
+        let times: Vec<i64> = steps.iter().map(|step| 1_700_000_000_000 + step * 50 + step * 7919 % 17).collect();
+        let values: Vec<f64> =
+            (0..6000).map(|k| f64::from((k * 7919 % 6007) as f32 / 7.0 + part as f32 * 64.0)).collect();
+        loss.log_columns(&steps, &times, &values).unwrap();
+    }
+    store.maintain().unwrap();
+    let segments = files(&scene.path(), ".seg").len();
+    assert!(segments > 2, "a log of 64 KiB has room for one part, but there are {segments} segments");
+    let snapshot = store.snapshot(run.id()).unwrap();
+    for axis in [ChartAxis::Step, ChartAxis::Timestamp] {
+        check(&snapshot, axis, 20_100..43_000, &(3..40).collect::<Vec<_>>());
+    }
+}
+
+/// Uneven numbers below 2^20: pcodec takes them.
+fn skewed(k: i64) -> i64 {
+    1 << ((k * 2_654_435_761 % 4093) % 20)
+}
+
+#[test]
+fn charts_of_what_compaction_gives_to_pcodec_are_exact_at_any_width_one_after_the_other() {
+    let scene = Scene::new();
+    let store = StoreOptions::new().background(false).chunk_rows(4096).open(scene.path()).unwrap();
+    let run = new_run(&store);
+    let mut time = 1_700_000_000_000;
+    let steps: Vec<i64> = (0..50_000).collect();
+    let times: Vec<i64> = steps
+        .iter()
+        .map(|k| {
+            time += skewed(*k) % 5000;
+            time
+        })
+        .collect();
+    let values: Vec<f64> = steps.iter().map(|k| (k * 7919 % 1000) as f64 * 0.1).collect();
+    run.metric("m").unwrap().log_columns(&steps, &times, &values).unwrap();
+    run.finish().unwrap();
+    store.compact(&mut |_| {}).unwrap();
+    let codecs = store.statistics().unwrap().codecs;
+    for column in ["timestamps", "values"] {
+        assert!(codecs.iter().any(|codec| codec.column == column && codec.codec == "pco"), "{codecs:?}");
+    }
+    let snapshot = store.snapshot(run.id()).unwrap();
+    let widths = [1, 3, 100, 101, 1000, 977, 5000, 100];
+    for axis in [ChartAxis::Step, ChartAxis::Timestamp] {
+        check(&snapshot, axis, 20_000..20_700, &widths);
+    }
+}
+
+#[test]
+fn a_damaged_column_fails_every_chart_that_needs_it_or_is_left_out() {
+    let scene = Scene::new();
+    let store = StoreOptions::new().background(false).chunk_rows(1024).open(scene.path()).unwrap();
+    let run = new_run(&store);
+    let steps: Vec<i64> = (0..10_000).collect();
+    let times: Vec<i64> = steps.iter().map(|k| 1_700_000_000_000 + k * 50 + k * 7919 % 31).collect();
+    let values: Vec<f64> = steps.iter().map(|k| f64::from((k * 2_654_435_761 % 100_003) as f32 / 7.0)).collect();
+    run.metric("m").unwrap().log_columns(&steps, &times, &values).unwrap();
+    run.finish().unwrap();
+    store.maintain().unwrap();
+    let id = run.id();
+    drop((run, store));
+    let [segment] = &files(&scene.path(), ".seg")[..] else { panic!("one segment") };
+    let mut bytes = std::fs::read(segment).unwrap();
+    // The columns of values lie behind the axes: this is one of them.
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(segment, bytes).unwrap();
+    let store = scene.open_read_only();
+    let snapshot = store.snapshot(id).unwrap();
+    let query = || snapshot.metric("m").unwrap().skip_damaged(true);
+    let points = query().read().unwrap();
+    assert!((7000..10_000).contains(&points.len()), "{}", points.len());
+    for (axis, round) in [ChartAxis::Step, ChartAxis::Timestamp].into_iter().flat_map(|axis| [(axis, 0), (axis, 1)]) {
+        assert!(snapshot.metric("m").unwrap().chart(axis, 100).is_err(), "{axis:?}, round {round}");
+        let chart = query().chart(axis, 100).unwrap();
+        let expected = naive(&points, axis, chart.range.unwrap(), 100);
+        assert_eq!(chart.columns, expected, "{axis:?}, round {round}");
     }
 }
 
