@@ -10,7 +10,7 @@
 //! Both take `ceil(count * width / 8)` bytes. Lanes unpack with the same shift for 16 numbers at a time, which every
 //! processor with vectors does at once (the idea of "The FastLanes Compression Layout", Afroozeh and Boncz, VLDB 2023).
 
-use super::CodecError;
+use super::{CodecError, raw};
 
 /// Numbers in a full block.
 pub(crate) const BLOCK: usize = 512;
@@ -48,8 +48,9 @@ pub(super) fn pack_lanes(numbers: &[u32; BLOCK], width: u32, out: &mut Vec<u8>) 
             *high |= number >> 1 >> (31 - shift);
         }
     }
-    for word in words.iter().take(width as usize).flatten() {
-        out.extend_from_slice(&word.to_le_bytes());
+    let words = words.as_flattened().get(..width as usize * LANES).unwrap_or_default();
+    for (slot, word) in raw::grow::<4>(out, words.len()).iter_mut().zip(words) {
+        *slot = word.to_le_bytes();
     }
 }
 

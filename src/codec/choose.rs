@@ -48,7 +48,11 @@ fn common_difference(values: &[i64]) -> Option<i64> {
         [first, second, ..] => second.wrapping_sub(*first),
         _ => 0,
     };
-    let even = values.iter().zip(values.iter().skip(1)).all(|(before, value)| value.wrapping_sub(*before) == step);
+    let after = values.get(1..).unwrap_or_default();
+    // In blocks, each without a way out, so that several are compared at once.
+    let mut blocks = values.chunks(64).zip(after.chunks(64));
+    let differs = |(before, value): (&i64, &i64)| value.wrapping_sub(*before) ^ step;
+    let even = blocks.all(|(before, after)| before.iter().zip(after).map(differs).fold(0, |all, one| all | one) == 0);
     even.then_some(step)
 }
 
@@ -56,7 +60,8 @@ fn common_difference(values: &[i64]) -> Option<i64> {
 pub(crate) fn encode_floats(values: &[f64], effort: Effort, out: &mut Vec<u8>) -> CodecId {
     let Some(first) = values.first() else { return CodecId::Raw };
     let (n, old_len) = (values.len(), out.len());
-    let is_f32 = narrow::is_f32(values);
+    let singles = narrow::to_singles(values);
+    let is_f32 = singles.is_some();
     if constant::is_constant(values) && n * if is_f32 { 4 } else { 8 } >= constant::LEN {
         let codec = encode_floats_as_ints(values, effort, constant::LEN, out);
         return codec.unwrap_or_else(|| {
@@ -65,15 +70,15 @@ pub(crate) fn encode_floats(values: &[f64], effort: Effort, out: &mut Vec<u8>) -
         });
     }
     let mut codec = CodecId::Raw;
-    if is_f32 {
-        packed_f32::encode(values, out);
+    if let Some(singles) = &singles {
+        packed_f32::encode(values, singles, out);
         codec = CodecId::PackedF32;
     }
     let narrow_len = n * if is_f32 { 4 } else { 8 };
     if !is_f32 || out.len() - old_len >= narrow_len {
         out.truncate(old_len);
-        if is_f32 {
-            narrow::encode_f32(values, out);
+        if let Some(singles) = &singles {
+            narrow::encode_f32(singles, out);
             codec = CodecId::NarrowF32;
         } else {
             raw::encode_floats(values, out);
@@ -87,9 +92,10 @@ pub(crate) fn encode_floats(values: &[f64], effort: Effort, out: &mut Vec<u8>) -
         out.append(&mut as_ints);
         return ints;
     }
-    if is_f32 {
-        let replaced = may_shorten(values, effort, out.len() - old_len)
-            && replace_by_pco(&narrow::to_f32(values), effort, old_len, out);
+    if let Some(singles) = singles {
+        let floats = || singles.iter().map(|bits| f32::from_bits(*bits)).collect::<Vec<f32>>();
+        let replaced =
+            may_shorten(values, effort, out.len() - old_len) && replace_by_pco(&floats(), effort, old_len, out);
         if replaced { CodecId::Pco32 } else { codec }
     } else {
         if replace_by_pco(values, effort, old_len, out) { CodecId::Pco64 } else { codec }

@@ -31,7 +31,7 @@ pub(crate) fn f32_bits(value: f64) -> u32 {
     if value.is_nan() { nan } else { (value as f32).to_bits() }
 }
 
-/// The reverse of [`f32_bits`], for values that pass [`is_f32`].
+/// The reverse of [`f32_bits`], for values of which [`to_singles`] knows the singles.
 #[inline]
 pub(crate) fn widen(f32_bits: u32) -> f64 {
     let value = f32::from_bits(f32_bits);
@@ -57,22 +57,32 @@ pub(crate) fn is_single(value: f64) -> bool {
     widen(f32_bits(value)).to_bits() == value.to_bits()
 }
 
-/// Whether every value survives the way through float32.
-pub(super) fn is_f32(values: &[f64]) -> bool {
-    values.chunks(BLOCK).all(|block| {
-        let lost = block.iter().fold(0, |lost, value| lost | widen(f32_bits(*value)).to_bits() ^ value.to_bits());
-        lost == 0
-    })
+/// The bits of the values as float32, if every value survives the way there and back.
+pub(super) fn to_singles(values: &[f64]) -> Option<Vec<u32>> {
+    let mut singles = Vec::new();
+    for block in values.chunks(BLOCK) {
+        // Nothing is allocated for a column whose first block already is of other values.
+        let mut bits = [0; BLOCK];
+        let has_nan = block.iter().fold(false, |has_nan, value| has_nan | value.is_nan());
+        let narrow = |value: &f64| if has_nan { f32_bits(*value) } else { (*value as f32).to_bits() };
+        bits.iter_mut().zip(block).for_each(|(slot, value)| *slot = narrow(value));
+        let back = |bits: &u32| if has_nan { widen(*bits) } else { f64::from(f32::from_bits(*bits)) };
+        let lost =
+            bits.iter().zip(block).fold(0, |lost, (bits, value)| lost | (back(bits).to_bits() ^ value.to_bits()));
+        if lost != 0 {
+            return None;
+        }
+        if singles.capacity() == 0 {
+            singles.reserve_exact(values.len());
+        }
+        singles.extend_from_slice(bits.get(..block.len()).unwrap_or_default());
+    }
+    Some(singles)
 }
 
-/// The values as float32, exact only if [`is_f32`].
-pub(super) fn to_f32(values: &[f64]) -> Vec<f32> {
-    values.iter().map(|value| f32::from_bits(f32_bits(*value))).collect()
-}
-
-pub(super) fn encode_f32(values: &[f64], out: &mut Vec<u8>) {
-    for (slot, value) in raw::grow::<4>(out, values.len()).iter_mut().zip(values) {
-        *slot = f32_bits(*value).to_le_bytes();
+pub(super) fn encode_f32(singles: &[u32], out: &mut Vec<u8>) {
+    for (slot, bits) in raw::grow::<4>(out, singles.len()).iter_mut().zip(singles) {
+        *slot = bits.to_le_bytes();
     }
 }
 
@@ -121,20 +131,20 @@ mod tests {
     use super::*;
 
     fn f32_exact(bits: u64) -> bool {
-        is_f32(&[f64::from_bits(bits)])
+        to_singles(&[f64::from_bits(bits)]).is_some()
     }
 
     #[test]
     fn only_exact_values_are_float32() {
         let f32s = [0.0, -0.0, 1.0, f64::from(0.1_f32), f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -f64::NAN];
         let small = [f64::from(f32::MIN_POSITIVE), f64::from(f32::from_bits(1)), f64::from(f32::MAX)];
-        assert!(is_f32(&[&f32s[..], &small[..]].concat()));
+        assert!(to_singles(&[&f32s[..], &small[..]].concat()).is_some());
         for other in [0.1, f64::from(f32::MAX) * 2.0, f64::from(f32::from_bits(1)) / 2.0, f64::from_bits(1), 1e300] {
-            assert!(!is_f32(&[other]), "{other}");
+            assert!(to_singles(&[other]).is_none(), "{other}");
         }
         let mut late = vec![1.0; 1000];
         late[999] = 0.1;
-        assert!(!is_f32(&late));
+        assert!(to_singles(&late).is_none());
     }
 
     #[test]
@@ -146,7 +156,7 @@ mod tests {
         assert!(!f32_exact(0x7ff8_0000_0000_0001) && !f32_exact(0x7ff0_0000_0000_0001));
         let values = [0xfff0_0000_2000_0000_u64, 0x7fff_ffff_e000_0000].map(f64::from_bits);
         let (mut bytes, mut back) = (Vec::new(), Vec::new());
-        encode_f32(&values, &mut bytes);
+        encode_f32(&to_singles(&values).unwrap(), &mut bytes);
         assert_eq!(bytes, [1, 0, 0x80, 0xff, 0xff, 0xff, 0xff, 0x7f]);
         decode_f32(&bytes, 2, &mut back).unwrap();
         assert_eq!(back.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), values.map(f64::to_bits));

@@ -70,10 +70,12 @@ impl Head {
 
 /// The smallest and the largest of at least one number.
 fn range(numbers: &[i64]) -> (i64, i64) {
-    let narrow = |number: i64| number as i32;
     // Most differences are small, and for small numbers every processor has vectors.
-    if numbers.iter().fold(0, |lost, number| lost | (i64::from(narrow(*number)) ^ number)) == 0 {
-        let (low, high) = bits::range(numbers.iter().map(|number| narrow(*number)));
+    let (lost, low, high) = numbers.iter().fold((0, i32::MAX, i32::MIN), |(lost, low, high), number| {
+        let narrow = *number as i32;
+        (lost | (i64::from(narrow) ^ number), low.min(narrow), high.max(narrow))
+    });
+    if lost == 0 {
         return (low.into(), high.into());
     }
     numbers.iter().fold((i64::MAX, i64::MIN), |(low, high), number| (low.min(*number), high.max(*number)))
@@ -82,7 +84,7 @@ fn range(numbers: &[i64]) -> (i64, i64) {
 /// Appends the column.
 pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
     let mut base = 0;
-    let (mut differences, mut numbers) = ([0; BLOCK], [0; BLOCK]);
+    let (mut differences, mut lanes) = ([0; BLOCK], [0; BLOCK]);
     for block in values.chunks(BLOCK) {
         let Some((&first, after)) = block.split_first() else { continue };
         let differences = differences.get_mut(..after.len()).unwrap_or_default();
@@ -91,28 +93,19 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
         let head = Head::of(block, first, differences);
         head.put(base, out);
         base = head.base;
-        // Of differences the first number is 0, and it stays so: base lies where that leads to the first value.
-        let (from, above, skip) = match head.smallest {
+        // Of differences the first number is 0: the base lies where that leads to the first value.
+        let (from, above, zeros) = match head.smallest {
             None => (block, head.base, 0),
             Some(smallest) => (&*differences, smallest, 1),
         };
-        let numbers = numbers.get_mut(..block.len()).unwrap_or_default();
-        if let Some(first) = numbers.first_mut() {
-            *first = 0;
+        let numbers = from.iter().map(|number| number.wrapping_sub(above).cast_unsigned());
+        if bits::in_lanes(block.len(), head.width) {
+            lanes.iter_mut().take(zeros).for_each(|slot| *slot = 0);
+            lanes.iter_mut().skip(zeros).zip(numbers).for_each(|(slot, number)| *slot = number as u32);
+            bits::pack_lanes(&lanes, head.width, out);
+        } else {
+            bits::pack_row(std::iter::repeat_n(0, zeros).chain(numbers), head.width, out);
         }
-        let slots = numbers.iter_mut().skip(skip);
-        slots.zip(from).for_each(|(slot, number)| *slot = number.wrapping_sub(above).cast_unsigned());
-        pack(numbers, head.width, out);
-    }
-}
-
-fn pack(numbers: &[u64], width: u32, out: &mut Vec<u8>) {
-    if bits::in_lanes(numbers.len(), width) {
-        let mut block = [0; BLOCK];
-        block.iter_mut().zip(numbers).for_each(|(slot, number)| *slot = *number as u32);
-        bits::pack_lanes(&block, width, out);
-    } else {
-        bits::pack_row(numbers.iter().copied(), width, out);
     }
 }
 

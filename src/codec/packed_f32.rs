@@ -80,12 +80,12 @@ fn take_u32(bytes: &mut &[u8]) -> Result<u32, CodecError> {
     Ok(u32::from_le_bytes(*word))
 }
 
-/// Appends the column; exact only if [`narrow::is_f32`].
-pub(super) fn encode(values: &[f64], out: &mut Vec<u8>) {
-    for block in values.chunks(BLOCK) {
+/// Appends the column. `singles`: the bits of the values ([`narrow::to_singles`]).
+pub(super) fn encode(values: &[f64], singles: &[u32], out: &mut Vec<u8>) {
+    for (block, singles) in values.chunks(BLOCK).zip(singles.chunks(BLOCK)) {
         let mut ordinals = [0; BLOCK];
         let ordinals = ordinals.get_mut(..block.len()).unwrap_or_default();
-        ordinals.iter_mut().zip(block).for_each(|(slot, value)| *slot = ordinal(narrow::f32_bits(*value)));
+        ordinals.iter_mut().zip(singles).for_each(|(slot, bits)| *slot = ordinal(*bits));
         let head = Head::of(ordinals);
         out.push(head.width as u8 | if head.smallest.is_some() { DIFFERENCES } else { 0 });
         out.extend_from_slice(&head.base.to_le_bytes());
@@ -257,7 +257,7 @@ mod tests {
 
     fn encoded(values: &[f64]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(values, &mut bytes);
+        encode(values, &narrow::to_singles(values).unwrap(), &mut bytes);
         bytes
     }
 

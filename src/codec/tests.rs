@@ -66,6 +66,10 @@ fn decode_anything(codec: CodecId, bytes: &[u8], n: usize) -> bool {
     decoded.is_ok() || decoded_floats.is_ok()
 }
 
+fn f32s(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|value| f32::from_bits(narrow::f32_bits(*value))).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -100,7 +104,7 @@ proptest! {
         decode_floats(CodecId::Raw, &bytes, values.len(), &mut back).unwrap();
         prop_assert_eq!(bits(&back), bits(&values));
         if !values.is_empty() {
-            let singles = narrow::to_f32(&values);
+            let singles = f32s(&values);
             for (plan, single_plan) in [
                 (pco::Plan::automatic(), pco::Plan::automatic()),
                 (pco::Plan::of(&values).unwrap(), pco::Plan::of(&singles).unwrap()),
@@ -153,7 +157,7 @@ proptest! {
     ) {
         for codec in [CodecId::Pco64, CodecId::Pco32] {
             let bytes = match codec {
-                CodecId::Pco32 => pco::encode(&narrow::to_f32(&values), 8, &pco::Plan::automatic()),
+                CodecId::Pco32 => pco::encode(&f32s(&values), 8, &pco::Plan::automatic()),
                 _ => pco::encode(&values, 8, &pco::Plan::automatic()),
             };
             let Some(mut bytes) = bytes.filter(|bytes| bytes.len() > 2) else { continue };
