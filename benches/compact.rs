@@ -8,6 +8,9 @@
 //! cargo bench --bench compact
 //! cargo bench --bench compact -- points rows
 //! ```
+//!
+//! `live` is another question: how many bytes go to segments while a run of that many logs lives and then ends, for
+//! each byte that it ends with.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
 
 #[path = "support/values.rs"]
@@ -21,6 +24,7 @@ use values::{loss, time};
 const ROUNDS: usize = 5;
 const ROW: usize = 100;
 const METRICS: usize = 20;
+const LIVE_LOG: u64 = 1 << 20;
 
 type LogPoints = fn(&RunWriter, i64);
 
@@ -45,6 +49,39 @@ fn main() {
             "{name:<8} seal {seal:>6.1} ({seal_by_clock:>6.1})   compaction {compact:>6.1} ({compact_by_clock:>6.1})"
         );
     }
+    if words.is_empty() || words.iter().any(|word| word == "live") {
+        for logs in if test { &[3][..] } else { &[48, 150, 400] } {
+            println!("live, {logs} logs: {:.2} bytes written for each that it ends with", live(*logs));
+        }
+    }
+}
+
+/// Bytes written to segments for each byte that the run ends with. Logs are mapped, so that what this process hands to
+/// the system in calls is segments, and some kilobytes of the catalog.
+fn live(logs: i64) -> f64 {
+    let dir = tempfile::tempdir().unwrap();
+    let store = StoreOptions::new().log_bytes(LIVE_LOG).open(dir.path()).unwrap();
+    let writer = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
+    let before = handed_over();
+    let row = writer.row(&["loss", "lr", "grad", "acc"]).unwrap();
+    // A row is some 50 bytes in a log.
+    let rows = LIVE_LOG as i64 / 50;
+    for step in 0..logs * rows {
+        row.log_at(step, time(step), &[loss(step), step as f64, loss(-step), loss(step ^ 1)]).unwrap();
+        if step % rows == 0 {
+            // Maintenance must not fall behind, or it would find the logs all at once.
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+    writer.finish().unwrap();
+    store.compact(&mut |_| {}).unwrap();
+    let written = handed_over() - before;
+    written as f64 / store.statistics().unwrap().bytes as f64
+}
+
+fn handed_over() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap();
+    io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap().parse().unwrap()
 }
 
 fn median(mut rates: Vec<f64>) -> f64 {

@@ -95,6 +95,11 @@ pub(crate) enum Effort {
 }
 
 impl Effort {
+    /// What to use instead for columns that will soon be written again: less than an archive's, which is slow.
+    pub(crate) fn for_now(self) -> Self {
+        if self == Self::Archive { Self::Compact } else { self }
+    }
+
     fn pco_level(self) -> Option<usize> {
         match self {
             Self::Seal => None,

@@ -178,6 +178,11 @@ proptest! {
 }
 
 #[test]
+fn nothing_is_archived_for_now() {
+    assert_eq!(EFFORTS.map(Effort::for_now), [Effort::Seal, Effort::Compact, Effort::Compact]);
+}
+
+#[test]
 fn limits_and_empty_columns() {
     let mut out = Vec::new();
     decode_ints(CodecId::Raw, &[], 0, &mut out).unwrap();

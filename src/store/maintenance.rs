@@ -203,6 +203,7 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
         })
         .collect();
     let before = inputs.iter().map(|segment| segment.len()).sum();
+    let effort = if ended { effort } else { effort.for_now() };
     let after = write_merged(shared, run, &inputs, effort)?;
     shared.remove_files(inputs.iter().map(|input| input.path()))?;
     if ended {
