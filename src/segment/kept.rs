@@ -13,7 +13,7 @@ use std::hash::Hash;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes that summaries of blocks take at most: those of 60 million rows.
+/// Bytes that summaries of blocks take at most: those of some 24 to 48 million rows in chunks of 4,096.
 const MAX_SUMMARY_BYTES: usize = 8 << 20;
 /// Bytes that decoded columns take at most, of values and of axes each: a zoom looks at the same chunks again.
 const MAX_DECODED_BYTES: usize = 4 << 20;
