@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::format::index::GroupIndex;
 use crate::segment::{ChunkAxis, SegmentReader, SegmentWriter, is_shorter_beside};
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Rows of a group whose steps and timestamps are kept for all its metrics: 16 MiB. Those of longer groups are read
@@ -36,7 +35,7 @@ pub(crate) fn merge(inputs: &[Arc<SegmentReader>], chunk_rows: usize, output: &m
         let key = places.iter().map(|place| place.map(|(group, _)| group)).collect();
         groups.entry(key).or_default().push((metric, places));
     }
-    let mut merge = Merge { inputs, chunk_rows, output, by_steps: HashMap::new() };
+    let mut merge = Merge { inputs, chunk_rows, output, by_steps: HashMap::new(), sister: None };
     for (key, members) in &groups {
         merge.group(key, members)?;
     }
@@ -47,38 +46,23 @@ struct Merge<'a> {
     inputs: &'a [Arc<SegmentReader>],
     chunk_rows: usize,
     output: &'a mut SegmentWriter,
-    /// By a hash of its steps, the first output group that has them: its number and key.
-    by_steps: HashMap<u64, (u32, Key)>,
+    /// The first output group whose steps look like this, its number and key.
+    by_steps: HashMap<Look, (u32, Key)>,
+    /// The axis of the group that was a sister last, which it is to the next one as well, most often.
+    sister: Option<(u32, Kept)>,
 }
+
+/// The whole axis of an output group: steps and timestamps.
+type Kept = (Vec<i64>, Vec<i64>);
+/// Rows; first, last, smallest and largest step. Groups with the same steps look the same.
+type Look = (u64, [i64; 4]);
 
 impl Merge<'_> {
     fn group(&mut self, key: &Key, members: &[(&str, Places)]) -> Result<()> {
-        let sister = self.sister(key)?;
-        if let Some((number, _)) = &sister {
-            self.output.set_sister(*number);
-        }
-        let mut beside = sister.map(|(_, key)| AxisStream::new(self.inputs, &key, self.chunk_rows)).transpose()?;
-        let mut axis = AxisStream::new(self.inputs, key, self.chunk_rows)?;
-        let mut kept = Some((Vec::new(), Vec::new()));
-        while axis.advance()? {
-            let (steps, timestamps) = axis.chunk();
-            let beside = match &mut beside {
-                Some(beside) => {
-                    beside.advance()?;
-                    Some(beside.chunk())
-                }
-                None => None,
-            };
-            self.output.push_axis(steps, timestamps, beside)?;
-            kept = kept.filter(|(all, _): &(Vec<i64>, _)| all.len() + steps.len() <= MAX_KEPT_ROWS);
-            if let Some((all_steps, all_timestamps)) = &mut kept {
-                all_steps.extend_from_slice(steps);
-                all_timestamps.extend_from_slice(timestamps);
-            }
-        }
-        match &kept {
-            Some((steps, timestamps)) => self.values_of_kept(key, members, steps, timestamps)?,
-            None => self.values_of_long(key, members)?,
+        let look = self.look(key)?;
+        match self.kept(key, look.0)? {
+            Some(axis) => self.short_group(key, look, members, &axis)?,
+            None => self.long_group(key, look, members)?,
         }
         let mut log_rows = Vec::new();
         for (input, group) in self.inputs.iter().zip(key) {
@@ -90,17 +74,96 @@ impl Merge<'_> {
         self.output.end_group(log_rows)
     }
 
-    /// An output group with the same steps whose timestamps make those of this group shorter.
-    fn sister(&mut self, key: &Key) -> Result<Option<(u32, Key)>> {
-        let hash = self.hash_of_steps(key)?;
-        let Some((number, other)) = self.by_steps.get(&hash).cloned() else {
-            self.by_steps.insert(hash, (self.output.group_number(), key.clone()));
+    fn look(&self, key: &Key) -> Result<Look> {
+        let mut look = (0, [0; 4]);
+        for (input, group) in self.inputs.iter().zip(key) {
+            let Some(group) = group else { continue };
+            for chunk in &input.group(*group as usize)?.axis {
+                let steps = &chunk.steps;
+                let (rows, [first, _, min, max]) = look;
+                let ends = match rows {
+                    0 => [steps.first, steps.last, steps.min, steps.max],
+                    _ => [first, steps.last, min.min(steps.min), max.max(steps.max)],
+                };
+                look = (rows + u64::from(chunk.rows), ends);
+            }
+        }
+        Ok(look)
+    }
+
+    /// The axis of a group of so many rows, if it is short enough.
+    fn kept(&self, key: &Key, rows: u64) -> Result<Option<Kept>> {
+        let Some(rows) = usize::try_from(rows).ok().filter(|rows| *rows <= MAX_KEPT_ROWS) else { return Ok(None) };
+        let (mut steps, mut timestamps) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let mut cursor = Cursor::new(self.inputs, key)?;
+        while let Some((_, segment, group, index, chunk)) = cursor.next() {
+            segment.read_axis(group, index, chunk, &mut steps, &mut timestamps)?;
+        }
+        Ok(Some((steps, timestamps)))
+    }
+
+    fn short_group(&mut self, key: &Key, look: Look, members: &[(&str, Places)], axis: &Kept) -> Result<()> {
+        let (steps, timestamps) = axis;
+        let sister = self.sister_of_kept(key, look, axis)?;
+        let beside = self.sister.as_ref().filter(|(number, _)| sister == Some(*number)).map(|(_, kept)| kept);
+        if let Some(number) = sister {
+            self.output.set_sister(number);
+        }
+        let mut beside = beside.map(|(steps, times)| steps.chunks(self.chunk_rows).zip(times.chunks(self.chunk_rows)));
+        for (steps, timestamps) in steps.chunks(self.chunk_rows).zip(timestamps.chunks(self.chunk_rows)) {
+            self.output.push_axis(steps, timestamps, beside.as_mut().and_then(Iterator::next))?;
+        }
+        self.values_of_kept(key, members, steps, timestamps)
+    }
+
+    /// The number of an output group with the same steps whose timestamps make these shorter; its axis is `self.sister`
+    /// then.
+    fn sister_of_kept(&mut self, key: &Key, look: Look, (steps, timestamps): &Kept) -> Result<Option<u32>> {
+        let Some((number, other)) = self.by_steps.get(&look).cloned() else {
+            self.by_steps.insert(look, (self.output.group_number(), key.clone()));
+            return Ok(None);
+        };
+        if self.sister.as_ref().is_none_or(|(known, _)| *known != number) {
+            self.sister = self.kept(&other, look.0)?.map(|kept| (number, kept));
+        }
+        let Some((_, (other_steps, other_timestamps))) = &self.sister else { return Ok(None) };
+        let first = |all: &'_ [i64]| all.len().min(self.chunk_rows);
+        let (first, beside) = (timestamps.get(..first(timestamps)), other_timestamps.get(..first(other_timestamps)));
+        let is_shorter = || first.zip(beside).is_some_and(|(first, beside)| is_shorter_beside(first, beside));
+        Ok((steps == other_steps && is_shorter()).then_some(number))
+    }
+
+    fn long_group(&mut self, key: &Key, look: Look, members: &[(&str, Places)]) -> Result<()> {
+        let sister = self.sister(key, look)?;
+        if let Some((number, _)) = &sister {
+            self.output.set_sister(*number);
+        }
+        let mut beside = sister.map(|(_, key)| AxisStream::new(self.inputs, &key, self.chunk_rows)).transpose()?;
+        let mut axis = AxisStream::new(self.inputs, key, self.chunk_rows)?;
+        while axis.advance()? {
+            let (steps, timestamps) = axis.chunk();
+            let beside = match &mut beside {
+                Some(beside) => {
+                    beside.advance()?;
+                    Some(beside.chunk())
+                }
+                None => None,
+            };
+            self.output.push_axis(steps, timestamps, beside)?;
+        }
+        self.values_of_long(key, members)
+    }
+
+    /// The same for a group that is too long to be kept.
+    fn sister(&mut self, key: &Key, look: Look) -> Result<Option<(u32, Key)>> {
+        let Some((number, other)) = self.by_steps.get(&look).cloned() else {
+            self.by_steps.insert(look, (self.output.group_number(), key.clone()));
             return Ok(None);
         };
         let mut first = true;
         let mut axis = AxisStream::new(self.inputs, key, self.chunk_rows)?;
         let mut beside = AxisStream::new(self.inputs, &other, self.chunk_rows)?;
-        // Equal hashes are not equal steps.
+        // Groups that look the same may have other steps.
         loop {
             let more = axis.advance()?;
             if more != beside.advance()? || axis.chunk().0 != beside.chunk().0 {
@@ -114,15 +177,6 @@ impl Merge<'_> {
             }
             first = false;
         }
-    }
-
-    fn hash_of_steps(&self, key: &Key) -> Result<u64> {
-        let mut axis = AxisStream::new(self.inputs, key, self.chunk_rows)?;
-        let mut hasher = DefaultHasher::new();
-        while axis.advance()? {
-            axis.chunk().0.hash(&mut hasher);
-        }
-        Ok(hasher.finish())
     }
 
     fn values_of_kept(
