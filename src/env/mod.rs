@@ -43,6 +43,12 @@ pub(crate) struct Metadata {
     pub(crate) modified_ns: i64,
 }
 
+/// Lets the calling thread take a core only when others leave one free, or nearly so. Where threads have no priority of
+/// their own nothing happens.
+pub(crate) fn give_way() {
+    os::give_way();
+}
+
 /// A file system. Object-safe; one instance is shared by all parts of a store.
 pub(crate) trait Fs: Debug + Send + Sync {
     /// Creates the folder and all missing parents. Not durable until the parents are synced.

@@ -31,6 +31,16 @@ const LOCK_FILE_TRIES: usize = 100;
 #[derive(Debug)]
 pub(super) struct OsFs;
 
+/// A ninth of the share of a thread of common priority, when both want the same core.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// Linux keeps the priority by thread, other systems by process. A refusal changes nothing but speed.
+pub(super) fn give_way() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
+
 /// Flags for every open: no link, no waiting for the other end of a FIFO (harmless for regular files).
 fn careful_flags() -> i32 {
     // The bits fit: they are those of a C int.

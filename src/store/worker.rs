@@ -71,16 +71,20 @@ impl Worker {
         // Half the interval: a sync that was not due at one look is not late at the next.
         let tick = (shared.options.sync_interval / 2).clamp(Duration::from_millis(1), MAX_SLEEP);
         let mut worker = Self { shared: Arc::clone(shared), threads: Vec::new() };
-        let rounds: [(&str, GetAlarm, Round, Duration); 3] = [
-            ("trackway-ahead", |shared| &shared.append_alarm, maintenance::keep_ahead, MAX_SLEEP),
-            ("trackway-sync", |shared| &shared.sync_alarm, |shared| maintenance::keep_up(shared, false), tick),
-            ("trackway-seal", |shared| &shared.seal_alarm, maintenance::tidy_up, MAX_SLEEP),
+        // Nobody waits for sealing: a log call waits for the others.
+        let rounds: [(&str, GetAlarm, Round, Duration, bool); 3] = [
+            ("trackway-ahead", |shared| &shared.append_alarm, maintenance::keep_ahead, MAX_SLEEP, false),
+            ("trackway-sync", |shared| &shared.sync_alarm, |shared| maintenance::keep_up(shared, false), tick, false),
+            ("trackway-seal", |shared| &shared.seal_alarm, maintenance::tidy_up, MAX_SLEEP, true),
         ];
-        for (name, alarm, round, tick) in rounds {
+        for (name, alarm, round, tick, gives_way) in rounds {
             let shared = Arc::clone(shared);
-            let spawned = std::thread::Builder::new()
-                .name(name.to_owned())
-                .spawn(move || run(&shared, alarm(&shared), round, tick));
+            let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+                if gives_way {
+                    crate::env::give_way();
+                }
+                run(&shared, alarm(&shared), round, tick);
+            });
             match spawned {
                 Ok(thread) => worker.threads.push(thread),
                 Err(error) => {
