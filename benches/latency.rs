@@ -1,5 +1,5 @@
-//! Single calls: the median cost of one, batch by batch beside its floor, and the worst of many while syncs, seals and
-//! compactions run.
+//! Single calls: the median cost of one, batch by batch beside its floor, the worst of many while syncs, seals and
+//! compactions run, and the memory that a writer of many metrics takes meanwhile.
 //!
 //! Not a criterion benchmark: the mean of a log call says nothing of its tail, and on a machine that is shared a median
 //! of short batches says what a call costs when its thread has a core. Run with the names of what is wanted:
@@ -7,11 +7,14 @@
 //! ```text
 //! cargo bench --bench latency                      all of it; the tail over 10,000,000 calls
 //! cargo bench --bench latency -- tail 100000000    the tail over so many calls
+//! cargo bench --bench latency -- memory            by itself; 60,000,000 calls unless a number follows
 //! ```
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
 
 #[path = "support/floor.rs"]
 mod floor;
+#[path = "support/values.rs"]
+mod values;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -28,6 +31,11 @@ fn main() {
     let test = std::env::args().any(|word| word == "--test");
     let wants = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
     let batches = if test { 2 } else { 300 };
+    let calls = |usual: u64| words.iter().find_map(|word| word.parse().ok()).unwrap_or(usual);
+    // First: what the others have freed may stay with the process.
+    if wants("memory") {
+        memory(if test { 300_000 } else { calls(60_000_000) });
+    }
     if wants("medians") {
         medians(batches);
     }
@@ -35,8 +43,7 @@ fn main() {
         columns(if test { 2 } else { 100 });
     }
     if wants("tail") {
-        let calls = words.iter().find_map(|word| word.parse().ok()).unwrap_or(10_000_000);
-        tail(if test { 100_000 } else { calls });
+        tail(if test { 100_000 } else { calls(10_000_000) });
     }
 }
 
@@ -114,6 +121,49 @@ fn medians(batches: usize) {
     for (name, times) in kinds.iter().zip(&mut times) {
         report(name, times);
     }
+}
+
+/// Metrics of the run whose memory is measured, and calls between two looks at it.
+const MANY_METRICS: u64 = 10_000;
+const LOOK_CALLS: u64 = 100_000;
+/// What the project wants to stay within.
+const MEMORY_TARGET_MIB: f64 = 64.0;
+
+/// Memory beyond the mapped files while a writer with many metrics logs one point a call, and sealing and merging go on
+/// behind it.
+fn memory(calls: u64) {
+    let (_dir, store) = open();
+    let writer = run(&store);
+    let metrics: Vec<_> = (0..MANY_METRICS).map(|i| writer.metric(&format!("metric/{i}")).unwrap()).collect();
+    let Some(before) = anonymous_mib() else { return println!("this system does not say how much memory is whose") };
+    let mut looks = Vec::new();
+    for number in 0..calls {
+        let step = (number / MANY_METRICS) as i64;
+        let value = values::loss(number as i64);
+        metrics[(number % MANY_METRICS) as usize].log_at(step, values::time(step), black_box(value)).unwrap();
+        if (number + 1) % LOOK_CALLS == 0 {
+            looks.push((anonymous_mib().unwrap(), number + 1));
+        }
+    }
+    looks.push((anonymous_mib().unwrap(), calls));
+    let (last, _) = looks[looks.len() - 1];
+    let (peak, at) = looks.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
+    let middle = median(&mut looks.iter().map(|look| look.0).collect::<Vec<_>>());
+    writer.finish().unwrap();
+    drop((metrics, writer));
+    store.close().unwrap();
+    let closed = anonymous_mib().unwrap();
+    println!("anonymous memory of {calls} calls to {MANY_METRICS} metrics, MiB (target {MEMORY_TARGET_MIB}):");
+    println!(
+        "  before the first {before:.1}, peak {peak:.1} after call {at}, median {middle:.1}, after the last {last:.1}, store closed {closed:.1}"
+    );
+}
+
+/// What this process holds in memory that is no file's.
+fn anonymous_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }
 
 /// Whole columns of a million points beside their floor.

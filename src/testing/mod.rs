@@ -1,7 +1,8 @@
 //! Equipment of tests, benches and fuzz targets; nothing in the engine uses it.
 //!
 //! An [`Op`] is one action of a user; [`run_ops`] applies a sequence of them to a store on a simulated machine and to
-//! a model, and compares. [`checks`] has one function for each fuzz target.
+//! a model, and compares. [`checks`] has one function for each fuzz target; [`column`] is what a bench of the codecs
+//! calls.
 
 #![allow(
     missing_docs,
@@ -14,6 +15,7 @@
 
 mod calls;
 pub mod checks;
+pub mod column;
 mod compare;
 mod loss;
 mod model;
