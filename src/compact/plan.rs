@@ -11,6 +11,10 @@ use std::ops::Range;
 /// bytes written for each that the run ends with, of runs of 48, 150 and 400 logs: with 16, 2.93, 2.91 and 3.81; with 32,
 /// 2.94, 2.90 and 2.90; with 8, 2.94 and 3.37 of the first two.
 const FAN_IN: usize = 32;
+/// Of segments with many metrics fewer are merged at a time, since what is known of each metric of each input is in
+/// memory meanwhile, about a KiB.
+const MAX_METRICS: usize = 40_000;
+const MIN_FAN_IN: usize = 4;
 /// Neighbours are of about the same size when none is this many times larger than the smallest.
 const SAME_SIZE: u64 = 4;
 
@@ -19,8 +23,9 @@ const SAME_SIZE: u64 = 4;
 pub(crate) enum Source {
     /// A log that nobody has sealed yet.
     Log(LogId),
-    /// A segment: the first and last of its logs, its length, and the effort it was written with.
-    Segment { first: LogId, last: LogId, bytes: u64, level: u8 },
+    /// A segment: the first and last of its logs, its length, the effort it was written with, and how many metrics it
+    /// has.
+    Segment { first: LogId, last: LogId, bytes: u64, level: u8, metrics: usize },
 }
 
 impl Source {
@@ -44,10 +49,18 @@ pub(crate) fn plan(sources: &[Source], ended: bool, level: u8) -> Option<Range<u
         };
         return (all_sealed && !nothing_to_do).then_some(0..sources.len());
     }
-    (0..sources.len()).map(|start| start..(start + FAN_IN).min(sources.len())).find(|range| {
-        let candidates = sources.get(range.clone()).unwrap_or_default();
-        candidates.len() == FAN_IN && of_one_size(candidates) && in_order(candidates)
+    let ranges = sources.iter().enumerate().map(|(start, source)| start..start + fan_in(source));
+    ranges.into_iter().find(|range| {
+        sources.get(range.clone()).is_some_and(|candidates| of_one_size(candidates) && in_order(candidates))
     })
+}
+
+/// How many neighbours, this one the first, are merged.
+fn fan_in(first: &Source) -> usize {
+    match first {
+        Source::Log(_) => 1,
+        Source::Segment { metrics, .. } => (MAX_METRICS / (*metrics).max(1)).clamp(MIN_FAN_IN, FAN_IN),
+    }
 }
 
 fn of_one_size(sources: &[Source]) -> bool {
@@ -81,7 +94,7 @@ mod tests {
     }
 
     fn segment(n: u64, bytes: u64, level: u8) -> Source {
-        Source::Segment { first: log(n), last: log(n), bytes, level }
+        Source::Segment { first: log(n), last: log(n), bytes, level, metrics: 20 }
     }
 
     #[test]
@@ -106,9 +119,18 @@ mod tests {
     }
 
     #[test]
+    fn of_many_metrics_few_segments_are_merged_at_a_time() {
+        let of = |metrics: usize, n: u64| Source::Segment { first: log(n), last: log(n), bytes: 9, level: 0, metrics };
+        let sources = |metrics| (0..FAN_IN as u64).map(|n| of(metrics, n)).collect::<Vec<_>>();
+        assert_eq!(plan(&sources(5_000), false, 1), Some(0..8));
+        assert_eq!(plan(&sources(1_000_000), false, 1), Some(0..MIN_FAN_IN));
+        assert_eq!(plan(&sources(1_000_000)[1..MIN_FAN_IN], false, 1), None);
+    }
+
+    #[test]
     fn segments_whose_logs_interleave_are_not_merged_while_the_run_lives() {
         let mut sources: Vec<Source> = (0..FAN_IN as u64).map(|n| segment(n * 10, 100, 0)).collect();
-        sources[2] = Source::Segment { first: log(20), last: log(35), bytes: 100, level: 0 };
+        sources[2] = Source::Segment { first: log(20), last: log(35), bytes: 100, level: 0, metrics: 20 };
         assert_eq!(plan(&sources, false, 1), None);
     }
 }

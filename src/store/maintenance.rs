@@ -1,5 +1,6 @@
 //! The background work as functions: the thread and the tests call the same ones.
 
+use super::live_merge::LiveMerge;
 use super::run_view::{PointSource, RunView};
 use super::{Shared, Store, lock};
 use crate::codec::Effort;
@@ -156,6 +157,7 @@ fn sources(view: &RunView) -> Vec<Source> {
             last: segment.logs().iter().max().copied().unwrap_or(*first),
             bytes: segment.len(),
             level: segment.level(),
+            metrics: segment.series().len(),
         },
     };
     view.sources.iter().map(source).collect()
@@ -182,6 +184,11 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
     let effort = shared.effort();
     let lease = shared.paths.compaction_lock();
     let Some(_lease) = shared.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(None) };
+    match shared.plan_live_merge(run, &shared.paths.run(experiment, run), effort as u8)? {
+        LiveMerge::Nothing => return Ok(None),
+        LiveMerge::Merge(inputs) => return replace(shared, run, &inputs, effort.for_now()).map(Some),
+        LiveMerge::Ended => {}
+    }
     let view = match RunView::read(shared, experiment, run) {
         Err(Error::NotFound { .. }) => return Ok(None),
         view => view?,
@@ -190,8 +197,9 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
         // What is whole stays as it is: a merge would hide which logs the damaged piece held.
         return Ok(None);
     }
+    // Somebody may have begun to write to it again.
     let ended = view.live_logs == 0 && view.dead_logs.is_empty();
-    let Some(range) = plan(&sources(&view), ended, effort as u8) else { return Ok(None) };
+    let Some(range) = plan(&sources(&view), true, effort as u8).filter(|_| ended) else { return Ok(None) };
     let inputs: Vec<Arc<SegmentReader>> = view
         .sources
         .get(range)
@@ -202,15 +210,20 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
             PointSource::Log(_) => None,
         })
         .collect();
+    let done = replace(shared, run, &inputs, effort)?;
+    let _run_lock = shared.lock_run(run)?;
+    shared.settle(experiment, run)?;
+    Ok(Some(done))
+}
+
+/// Merges the inputs into one segment that takes their place; returns the bytes before and after.
+fn replace(shared: &Shared, run: RunId, inputs: &[Arc<SegmentReader>], effort: Effort) -> Result<(u64, u64)> {
+    // The memory of a merge and that of sealing are not needed at the same time.
+    shared.drop_spare();
     let before = inputs.iter().map(|segment| segment.len()).sum();
-    let effort = if ended { effort } else { effort.for_now() };
-    let after = write_merged(shared, run, &inputs, effort)?;
+    let after = write_merged(shared, run, inputs, effort)?;
     shared.remove_files(inputs.iter().map(|input| input.path()))?;
-    if ended {
-        let _run_lock = shared.lock_run(run)?;
-        shared.settle(experiment, run)?;
-    }
-    Ok(Some((before, after)))
+    Ok((before, after))
 }
 
 /// Writes the one segment that replaces `inputs`; returns its length.

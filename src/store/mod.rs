@@ -10,6 +10,7 @@ mod artifacts;
 mod edit;
 mod experiments;
 mod follow;
+mod live_merge;
 mod maintenance;
 mod open;
 mod paths;
@@ -128,6 +129,7 @@ pub(crate) struct Shared {
     /// Memory of the log that was sealed last, for the next one.
     spare_head: Mutex<Head>,
     segments: Mutex<HashMap<PathBuf, Weak<SegmentReader>>>,
+    known_segments: Mutex<live_merge::KnownSegments>,
     /// The writers of this process.
     writers: Mutex<Vec<Weak<RunCore>>>,
     /// Logs that writers of this process have filled or ended, to be sealed.

@@ -43,6 +43,7 @@ impl Store {
             journal: Mutex::new(Journal::new(&env, paths.catalog_file())),
             heads: Mutex::default(),
             spare_head: Mutex::default(),
+            known_segments: Mutex::default(),
             segments: Mutex::new(HashMap::new()),
             writers: Mutex::default(),
             retired: Mutex::default(),
