@@ -293,6 +293,9 @@ impl Head {
             series.lie_along(OWN, series.own.next(batch.points.len())?);
             let mut next = first;
             while let Some(point) = batch.points.get(next as usize) {
+                make_room(&mut series.own.steps, 1);
+                make_room(&mut series.own.timestamps, 1);
+                make_room(&mut series.values, 1);
                 series.own.push(point.step, point.timestamp);
                 series.values.push(point.value);
                 next = point.next;
@@ -308,6 +311,7 @@ impl Head {
         for (number, place) in set.places.iter().enumerate() {
             let Some(series) = self.series.get_mut(*place as usize) else { continue };
             series.lie_along(batch.set, row);
+            make_room(&mut series.values, batch.rows.len());
             series.values.extend(batch.rows.iter().map(|values| values.get(number)));
         }
         batch.rows.clear();
@@ -408,6 +412,15 @@ impl Head {
     /// Statistics of a series of this head, as of the last [`Self::count`].
     pub(crate) fn stats<'a>(&self, series: &'a HeadSeries) -> &'a Stats {
         &series.stats
+    }
+}
+
+/// Grows a column by an eighth and not by as much again: of thousands of metrics, most of what a head takes would be
+/// room, and after the first log that of the one before is there ([`Head::emptied`]).
+#[inline]
+fn make_room<T>(column: &mut Vec<T>, more: usize) {
+    if column.capacity() - column.len() < more {
+        column.reserve_exact(more.max(column.len() / 8).max(16));
     }
 }
 
