@@ -110,10 +110,20 @@ impl Merge<'_> {
             self.output.set_sister(number);
         }
         let mut beside = beside.map(|(steps, times)| steps.chunks(self.chunk_rows).zip(times.chunks(self.chunk_rows)));
-        for (steps, timestamps) in steps.chunks(self.chunk_rows).zip(timestamps.chunks(self.chunk_rows)) {
-            self.output.push_axis(steps, timestamps, beside.as_mut().and_then(Iterator::next))?;
+        let chunks = steps.chunks(self.chunk_rows).zip(timestamps.chunks(self.chunk_rows));
+        let chunks: Vec<ChunkAxis<'_>> = chunks.map(|(steps, times)| ChunkAxis::new(steps, times)).collect();
+        for axis in &chunks {
+            self.output.push_axis(axis, beside.as_mut().and_then(Iterator::next))?;
         }
-        self.values_of_kept(key, members, steps, timestamps)
+        for (metric, places) in members {
+            self.output.begin_series(metric);
+            let mut values = ValueStream::new(self.inputs, key, places, self.chunk_rows)?;
+            for axis in &chunks {
+                values.advance()?;
+                self.output.push_values(values.chunk(), &axis.count(values.chunk()))?;
+            }
+        }
+        Ok(())
     }
 
     /// The number of an output group with the same steps whose timestamps make these shorter; its axis is `self.sister`
@@ -149,7 +159,7 @@ impl Merge<'_> {
                 }
                 None => None,
             };
-            self.output.push_axis(steps, timestamps, beside)?;
+            self.output.push_axis(&ChunkAxis::new(steps, timestamps), beside)?;
         }
         self.values_of_long(key, members)
     }
@@ -177,26 +187,6 @@ impl Merge<'_> {
             }
             first = false;
         }
-    }
-
-    fn values_of_kept(
-        &mut self,
-        key: &Key,
-        members: &[(&str, Places)],
-        steps: &[i64],
-        timestamps: &[i64],
-    ) -> Result<()> {
-        let chunks = steps.chunks(self.chunk_rows).zip(timestamps.chunks(self.chunk_rows));
-        let chunks: Vec<ChunkAxis<'_>> = chunks.map(|(steps, timestamps)| ChunkAxis::new(steps, timestamps)).collect();
-        for (metric, places) in members {
-            self.output.begin_series(metric);
-            let mut values = ValueStream::new(self.inputs, key, places, self.chunk_rows)?;
-            for axis in &chunks {
-                values.advance()?;
-                self.output.push_values(values.chunk(), &axis.count(values.chunk()))?;
-            }
-        }
-        Ok(())
     }
 
     fn values_of_long(&mut self, key: &Key, members: &[(&str, Places)]) -> Result<()> {

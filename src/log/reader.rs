@@ -160,7 +160,7 @@ impl LogReader {
     fn pass(&mut self, published: Published, upto: u64, visit: &mut Visit<'_>) -> Result<Pass> {
         // A damaged word can promise 4 GiB: what is read is bounded by what is there.
         let upto = upto.min(self.file.len().at(&self.path, "measure")?);
-        let mut window = Window { file: &*self.file, upto, at: self.at, bytes: Vec::new() };
+        let mut window = Window { file: &*self.file, upto, at: self.at, len: 0, bytes: Vec::new() };
         loop {
             let offset = self.at;
             let bytes = window.frame(offset, published).at(&self.path, "read")?;
@@ -199,8 +199,9 @@ struct Window<'a> {
     file: &'a dyn File,
     /// Nothing from here on is looked at.
     upto: u64,
-    /// Offset of the first byte of `bytes`.
+    /// Offset of the first byte of `bytes`, and how many of them were read; the others are room.
     at: u64,
+    len: usize,
     bytes: Vec<u8>,
 }
 
@@ -215,19 +216,25 @@ impl Window<'_> {
 
     fn from(&self, at: u64) -> &[u8] {
         let start = usize::try_from(at.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        self.bytes.get(start..).unwrap_or_default()
+        self.bytes.get(start..self.len).unwrap_or_default()
     }
 
     /// Makes sure that `len` bytes from `at` on are in memory, as far as they are there.
     fn hold(&mut self, at: u64, len: usize) -> std::io::Result<()> {
         let left = usize::try_from(self.upto.saturating_sub(at)).unwrap_or(usize::MAX);
-        if self.from(at).len() >= len.min(left) {
+        let known = self.from(at).len();
+        if known >= len.min(left) {
             return Ok(());
         }
-        self.at = at;
-        self.bytes.resize(len.max(PIECE).min(left), 0);
-        let read = self.file.read_at(&mut self.bytes, at)?;
-        self.bytes.truncate(read);
+        let start = self.len - known;
+        self.bytes.copy_within(start..self.len, 0);
+        (self.at, self.len) = (at, known);
+        let wanted = len.max(PIECE).min(left);
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted, 0);
+        }
+        let room = self.bytes.get_mut(known..wanted).unwrap_or_default();
+        self.len += self.file.read_at(room, at + known as u64)?;
         Ok(())
     }
 }

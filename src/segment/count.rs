@@ -2,13 +2,37 @@
 
 use crate::types::{Point, Stats, extremes, first_equal};
 
+/// Steps or timestamps of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChunkColumn<'a> {
+    pub(super) values: &'a [i64],
+    /// The smallest and the largest; 0 of none.
+    pub(super) min: i64,
+    pub(super) max: i64,
+    /// Whether none is smaller than the one before it.
+    pub(super) sorted: bool,
+}
+
+impl<'a> ChunkColumn<'a> {
+    fn new(values: &'a [i64]) -> Self {
+        let (first, last) = (values.first().copied().unwrap_or(0), values.last().copied().unwrap_or(0));
+        if values.is_sorted() {
+            return Self { values, min: first, max: last, sorted: true };
+        }
+        let (min, max) = values.iter().fold((first, first), |(low, high), v| (low.min(*v), high.max(*v)));
+        Self { values, min, max, sorted: false }
+    }
+
+    fn range(&self) -> Option<(i64, i64)> {
+        (!self.values.is_empty()).then_some((self.min, self.max))
+    }
+}
+
 /// Steps and timestamps of a chunk, and what they say about every metric that has them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChunkAxis<'a> {
-    steps: &'a [i64],
-    timestamps: &'a [i64],
-    step_range: Option<(i64, i64)>,
-    time_range: Option<(i64, i64)>,
+    pub(super) steps: ChunkColumn<'a>,
+    pub(super) timestamps: ChunkColumn<'a>,
     /// The greatest (step, timestamp), the first row that has it, and whether a later one does too.
     latest: (i64, i64),
     latest_row: usize,
@@ -19,20 +43,17 @@ impl<'a> ChunkAxis<'a> {
     /// Both slices have the same length.
     pub(crate) fn new(steps: &'a [i64], timestamps: &'a [i64]) -> Self {
         let mut axis = Self {
-            steps,
-            timestamps,
-            step_range: range(steps),
-            time_range: range(timestamps),
+            steps: ChunkColumn::new(steps),
+            timestamps: ChunkColumn::new(timestamps),
             latest: (i64::MIN, i64::MIN),
             latest_row: 0,
             latest_is_shared: false,
         };
         // Of steps that never go back only the last and its equals can be the greatest.
-        let greatest = axis.step_range.map_or(i64::MIN, |(_, greatest)| greatest);
-        let rest = if steps.last() == Some(&greatest) && steps.is_sorted() {
-            steps.iter().rposition(|step| *step != greatest).map_or(0, |row| row + 1)
-        } else {
-            0
+        let greatest = axis.steps.max;
+        let rest = match axis.steps.sorted {
+            true => steps.iter().rposition(|step| *step != greatest).map_or(0, |row| row + 1),
+            false => 0,
         };
         for (row, at) in steps.iter().copied().zip(timestamps.iter().copied()).enumerate().skip(rest) {
             if at > axis.latest || row == rest {
@@ -45,7 +66,7 @@ impl<'a> ChunkAxis<'a> {
     }
 
     fn point(&self, row: usize, values: &[f64]) -> Option<Point> {
-        Some(Point::new(*self.steps.get(row)?, *self.timestamps.get(row)?, *values.get(row)?))
+        Some(Point::new(*self.steps.values.get(row)?, *self.timestamps.values.get(row)?, *values.get(row)?))
     }
 
     /// Statistics of a metric with these values, one a row: the same as pushing point after point, but for the order in
@@ -68,8 +89,8 @@ impl<'a> ChunkAxis<'a> {
             min: extreme(low),
             max: extreme(high),
             latest: self.latest(values),
-            step_range: self.step_range,
-            time_range: self.time_range,
+            step_range: self.steps.range(),
+            time_range: self.timestamps.range(),
             sum,
             sum_of_squares,
         }
@@ -83,15 +104,6 @@ impl<'a> ChunkAxis<'a> {
         let rest = (self.latest_row + 1..values.len()).filter_map(|row| self.point(row, values));
         Some(rest.fold(first, |latest, point| if point.cmp_latest(&latest).is_gt() { point } else { latest }))
     }
-}
-
-/// The smallest and the largest.
-pub(super) fn range(all: &[i64]) -> Option<(i64, i64)> {
-    let (first, last) = (*all.first()?, *all.last()?);
-    if all.is_sorted() {
-        return Some((first, last));
-    }
-    Some(all.iter().fold((first, first), |(low, high), v| (low.min(*v), high.max(*v))))
 }
 
 /// The sums of the values that are not NaN and of their squares. Eight sums each, since an addition to one sum has to

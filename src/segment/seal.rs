@@ -11,14 +11,14 @@ pub(crate) fn seal(head: &Head, chunk_rows: usize, segment: &mut SegmentWriter) 
     for group in groups(head) {
         let Some(first) = group.first() else { continue };
         let (steps, timestamps) = head.axis(first);
-        let chunks = || steps.chunks(chunk_rows).zip(timestamps.chunks(chunk_rows));
-        for (steps, timestamps) in chunks() {
-            segment.push_axis(steps, timestamps, None)?;
+        let chunks = steps.chunks(chunk_rows).zip(timestamps.chunks(chunk_rows));
+        let chunks: Vec<ChunkAxis<'_>> = chunks.map(|(steps, times)| ChunkAxis::new(steps, times)).collect();
+        for axis in &chunks {
+            segment.push_axis(axis, None)?;
         }
-        let counted: Vec<ChunkAxis<'_>> = chunks().map(|(steps, times)| ChunkAxis::new(steps, times)).collect();
         for series in &group {
             segment.begin_series(&series.metric);
-            for (axis, values) in counted.iter().zip(series.values.chunks(chunk_rows)) {
+            for (axis, values) in chunks.iter().zip(series.values.chunks(chunk_rows)) {
                 segment.push_values(values, &axis.count(values))?;
             }
         }

@@ -1,6 +1,6 @@
 //! Writes one segment, front to back: groups, footer, trailer; then makes it durable, then gives it its name.
 
-use super::count::range;
+use super::count::{ChunkAxis, ChunkColumn};
 use crate::codec::{self, CodecId, Effort};
 use crate::env::{Env, File};
 use crate::error::{IoContext, Result};
@@ -110,22 +110,18 @@ impl SegmentWriter {
 
     /// Adds the next chunk of the current group's axis. All of the axis comes before the first values. `beside`: steps
     /// and timestamps of the sister's chunk, of the same length, if there is a sister.
-    pub(crate) fn push_axis(
-        &mut self,
-        steps: &[i64],
-        timestamps: &[i64],
-        beside: Option<(&[i64], &[i64])>,
-    ) -> Result<()> {
-        let rows = steps.len() as u32;
-        let steps = self.axis_column(steps, beside.map(|beside| beside.0))?;
-        let timestamps = self.axis_column(timestamps, beside.map(|beside| beside.1))?;
+    pub(crate) fn push_axis(&mut self, axis: &ChunkAxis<'_>, beside: Option<(&[i64], &[i64])>) -> Result<()> {
+        let rows = axis.steps.values.len() as u32;
+        let steps = self.axis_column(&axis.steps, beside.map(|beside| beside.0))?;
+        let timestamps = self.axis_column(&axis.timestamps, beside.map(|beside| beside.1))?;
         let chunk = AxisChunk { rows, steps, timestamps };
         self.facts.merge(&chunk.facts());
         self.group.axis.push(chunk);
         Ok(())
     }
 
-    fn axis_column(&mut self, values: &[i64], beside: Option<&[i64]>) -> Result<AxisColumn> {
+    fn axis_column(&mut self, numbers: &ChunkColumn<'_>, beside: Option<&[i64]>) -> Result<AxisColumn> {
+        let ChunkColumn { values, min, max, sorted } = *numbers;
         let effort = self.effort;
         let column = match beside {
             Some(beside) if beside == values => None,
@@ -136,8 +132,7 @@ impl SegmentWriter {
             None => Some(self.column(|out| codec::encode_ints(values, effort, out))?),
         };
         let (first, last) = (values.first().copied().unwrap_or(0), values.last().copied().unwrap_or(0));
-        let (min, max) = range(values).unwrap_or_default();
-        Ok(AxisColumn { column, min, max, first, last, sorted: values.is_sorted() })
+        Ok(AxisColumn { column, min, max, first, last, sorted })
     }
 
     /// Begins the values of a metric of the current group.
