@@ -457,3 +457,7 @@ fn parts<'a>(
         Some((axis.steps.get(rows.clone())?, axis.timestamps.get(rows)?, values))
     })
 }
+
+#[cfg(test)]
+#[path = "head_tests.rs"]
+mod tests;
