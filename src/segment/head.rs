@@ -415,12 +415,22 @@ impl Head {
     }
 }
 
-/// Grows a column by an eighth and not by as much again: of thousands of metrics, most of what a head takes would be
-/// room, and after the first log that of the one before is there ([`Head::emptied`]).
+/// Grows a short column by an eighth and not by as much again: of thousands of metrics, most of what a head takes would
+/// be room. Of long columns there are few, and copying them is what counts.
 #[inline]
 fn make_room<T>(column: &mut Vec<T>, more: usize) {
     if column.capacity() - column.len() < more {
+        grow(column, more);
+    }
+}
+
+#[cold]
+fn grow<T>(column: &mut Vec<T>, more: usize) {
+    const LONG: usize = 2048;
+    if column.len() < LONG {
         column.reserve_exact(more.max(column.len() / 8).max(16));
+    } else {
+        column.reserve(more);
     }
 }
 
