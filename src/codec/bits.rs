@@ -111,13 +111,36 @@ pub(super) fn pack_row(numbers: impl Iterator<Item = u64>, width: u32, out: &mut
     out.extend(word.to_le_bytes().iter().take(used.div_ceil(8) as usize));
 }
 
+/// Fills `numbers`, of at most 32 bits each, from `bytes`, which must be exactly the packed ones in a row.
+///
+/// Short columns are rows and nothing else, and every longer one ends with a row.
+pub(super) fn unpack_narrow_row(bytes: &[u8], width: u32, numbers: &mut [u32]) -> Result<(), CodecError> {
+    const ROOM: usize = BLOCK * 4;
+    no_spare_bits(bytes, numbers.len(), width)?;
+    // With zeros behind the bytes and places that cannot lead out of the room, no number needs a look at the end.
+    let mut room = [0; ROOM + 8];
+    room.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
+    let (mask, mut bit) = (u64::from(mask(width)), 0);
+    for number in numbers.iter_mut().take(BLOCK) {
+        let word = room.get(bit / 8 % ROOM..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+        *number = (u64::from_le_bytes(word) >> (bit % 8) & mask) as u32;
+        bit += width as usize;
+    }
+    Ok(())
+}
+
 /// The `count` numbers of `bytes`, which must be exactly the packed ones.
 pub(super) fn unpack_row(bytes: &[u8], count: usize, width: u32) -> Result<impl Iterator<Item = u64> + '_, CodecError> {
+    no_spare_bits(bytes, count, width)?;
+    Ok((0..count).map(move |index| number_at(bytes, index, width)))
+}
+
+fn no_spare_bits(bytes: &[u8], count: usize, width: u32) -> Result<(), CodecError> {
     let spare = (bytes.len() * 8).saturating_sub(count * width as usize) as u32;
     if bytes.last().is_some_and(|last| last.leading_zeros() < spare) {
         return Err(CodecError("bits after the packed numbers"));
     }
-    Ok((0..count).map(move |index| number_at(bytes, index, width)))
+    Ok(())
 }
 
 /// Number `index` of a row, out of 8 bytes, or out of 16 when it is too wide to lie within 8 wherever it begins.
@@ -186,13 +209,18 @@ mod tests {
     fn rows_at_every_width_and_length() {
         for width in 0..=64_u32 {
             let mask = u64::MAX.checked_shr(64 - width).unwrap_or(0);
-            for count in [0, 1, 2, 3, 8, 9, 64, 65, 100] {
+            for count in [0, 1, 2, 3, 8, 9, 64, 65, 100, 511, 512] {
                 let numbers: Vec<u64> = (0..count).map(|k| [noise(k) & mask, 0, mask][k as usize % 3]).collect();
                 let mut bytes = Vec::new();
                 pack_row(numbers.iter().copied(), width, &mut bytes);
                 assert_eq!(bytes.len(), packed_len(numbers.len(), width));
                 let back: Vec<u64> = unpack_row(&bytes, numbers.len(), width).unwrap().collect();
                 assert_eq!(back, numbers, "width {width}, count {count}");
+                if width <= 32 {
+                    let mut narrow = vec![7; numbers.len()];
+                    unpack_narrow_row(&bytes, width, &mut narrow).unwrap();
+                    assert!(narrow.iter().copied().map(u64::from).eq(numbers), "width {width}, count {count}");
+                }
             }
         }
     }
@@ -203,6 +231,7 @@ mod tests {
         pack_row([0, 2, 1].into_iter(), 2, &mut bytes);
         assert_eq!(bytes, [0b01_1000]);
         assert!(unpack_row(&[0b0101_1000], 3, 2).is_err(), "a spare bit is set");
+        assert!(unpack_narrow_row(&[0b0101_1000], 2, &mut [0; 3]).is_err(), "a spare bit is set");
         // One bit each: lane l is bit `row` of word l.
         let mut numbers = [0; BLOCK];
         numbers[17] = 1;

@@ -7,7 +7,7 @@
 //! Always 8 bytes. Chosen when all values have the same bits, so a column of one NaN payload is constant and a mix of
 //! 0.0 and -0.0 is not. (A constant column of small integers takes fewer bytes as a stride of 0 and is then stored so.)
 
-use super::CodecError;
+use super::{CodecError, FromInt};
 
 /// Length of every constant column in bytes.
 pub(super) const LEN: usize = 8;
@@ -29,15 +29,13 @@ fn decode(bytes: &[u8]) -> Result<u64, CodecError> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-pub(super) fn decode_ints(bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(), CodecError> {
-    let value = decode(bytes)?.cast_signed();
-    out.resize(out.len() + n, value);
+pub(super) fn decode_ints<T: FromInt>(bytes: &[u8], out: &mut [T]) -> Result<(), CodecError> {
+    out.fill(T::from_int(decode(bytes)?.cast_signed()));
     Ok(())
 }
 
-pub(super) fn decode_floats(bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
-    let value = f64::from_bits(decode(bytes)?);
-    out.resize(out.len() + n, value);
+pub(super) fn decode_floats(bytes: &[u8], out: &mut [f64]) -> Result<(), CodecError> {
+    out.fill(f64::from_bits(decode(bytes)?));
     Ok(())
 }
 
@@ -62,13 +60,13 @@ mod tests {
         let mut bytes = Vec::new();
         encode(0x8000_0000_0000_0000, &mut bytes);
         assert_eq!(bytes.len(), LEN);
-        let (mut ints, mut floats) = (vec![7], Vec::new());
-        decode_ints(&bytes, 3, &mut ints).unwrap();
-        assert_eq!(ints, [7, i64::MIN, i64::MIN, i64::MIN]);
-        decode_floats(&bytes, 1, &mut floats).unwrap();
+        let (mut ints, mut floats) = ([7_i64; 3], [7.0]);
+        decode_ints(&bytes, &mut ints).unwrap();
+        assert_eq!(ints, [i64::MIN; 3]);
+        decode_floats(&bytes, &mut floats).unwrap();
         assert_eq!(floats[0].to_bits(), (-0.0_f64).to_bits());
-        assert!(decode_ints(&bytes[..7], 1, &mut ints).is_err());
+        assert!(decode_ints(&bytes[..7], &mut ints).is_err());
         bytes.push(0);
-        assert!(decode_ints(&bytes, 1, &mut ints).is_err());
+        assert!(decode_ints(&bytes, &mut ints).is_err());
     }
 }

@@ -117,35 +117,79 @@ pub(crate) struct CodecError(pub(crate) &'static str);
 /// Appends exactly `n` integers to `out`; after an error `out` is as it was.
 pub(crate) fn decode_ints(codec: CodecId, bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(), CodecError> {
     check_rows(codec, n)?;
-    let old_len = out.len();
-    let decoded = match codec {
-        CodecId::Raw => raw::decode_ints(bytes, n, out),
-        CodecId::Constant => constant::decode_ints(bytes, n, out),
-        CodecId::Stride => stride::decode(bytes, n, out),
-        CodecId::Packed => packed::decode(bytes, n, out),
-        CodecId::Pco64 => pco::decode(bytes, n, out),
+    append(n, 0, out, |slots| fill_ints(codec, bytes, slots))
+}
+
+/// Fills `out` with the integers of a column that has as many; after an error it holds anything.
+pub(crate) fn fill_ints(codec: CodecId, bytes: &[u8], out: &mut [i64]) -> Result<(), CodecError> {
+    decode_whole(codec, bytes, out)
+}
+
+/// What a reader gets for the integers of a column: themselves, or the floats that they stand for.
+trait FromInt: Copy + Default {
+    fn from_int(int: i64) -> Self;
+
+    fn decode_pco(bytes: &[u8], out: &mut [Self]) -> Result<(), CodecError>;
+}
+
+impl FromInt for i64 {
+    #[inline(always)]
+    fn from_int(int: i64) -> Self {
+        int
+    }
+
+    fn decode_pco(bytes: &[u8], out: &mut [Self]) -> Result<(), CodecError> {
+        pco::decode(bytes, out)
+    }
+}
+
+impl FromInt for f64 {
+    #[inline(always)]
+    fn from_int(int: i64) -> Self {
+        int as Self
+    }
+
+    fn decode_pco(bytes: &[u8], out: &mut [Self]) -> Result<(), CodecError> {
+        pco::decode_as(bytes, out, |ints: &[i64], slots| {
+            slots.iter_mut().zip(ints).for_each(|(slot, int)| *slot = Self::from_int(*int));
+        })
+    }
+}
+
+/// A column of integers, of which each is what the reader wants before it leaves the cache.
+fn decode_whole<T: FromInt>(codec: CodecId, bytes: &[u8], out: &mut [T]) -> Result<(), CodecError> {
+    check_rows(codec, out.len())?;
+    match codec {
+        CodecId::Raw => raw::decode_ints(bytes, out),
+        CodecId::Constant => constant::decode_ints(bytes, out),
+        CodecId::Stride => stride::decode(bytes, out),
+        CodecId::Packed => packed::decode(bytes, out),
+        CodecId::Pco64 => T::decode_pco(bytes, out),
         CodecId::NarrowF32 | CodecId::NarrowInt | CodecId::Pco32 | CodecId::PackedF32 => {
             Err(CodecError("codec of floats for integers"))
         }
-    };
-    settle(decoded, old_len, n, out)
+    }
 }
 
 /// Appends exactly `n` floats to `out`; after an error `out` is as it was.
 pub(crate) fn decode_floats(codec: CodecId, bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
     check_rows(codec, n)?;
-    let old_len = out.len();
-    let decoded = match codec {
-        CodecId::Raw => raw::decode_floats(bytes, n, out),
-        CodecId::Constant => constant::decode_floats(bytes, n, out),
-        CodecId::NarrowF32 => narrow::decode_f32(bytes, n, out),
-        CodecId::NarrowInt => narrow::decode_int(bytes, n, out),
-        CodecId::Pco64 => pco::decode(bytes, n, out),
-        CodecId::Pco32 => narrow::decode_pco_f32(bytes, n, out),
-        CodecId::PackedF32 => packed_f32::decode(bytes, n, out),
+    append(n, 0.0, out, |slots| fill_floats(codec, bytes, slots))
+}
+
+/// Fills `out` with the floats of a column that has as many; after an error it holds anything.
+pub(crate) fn fill_floats(codec: CodecId, bytes: &[u8], out: &mut [f64]) -> Result<(), CodecError> {
+    check_rows(codec, out.len())?;
+    match codec {
+        CodecId::Raw => raw::decode_floats(bytes, out),
+        CodecId::Constant => constant::decode_floats(bytes, out),
+        CodecId::NarrowF32 => narrow::decode_f32(bytes, out),
+        CodecId::NarrowInt => narrow::decode_int(bytes, out),
+        CodecId::Pco64 => pco::decode(bytes, out),
+        CodecId::Pco32 => narrow::decode_pco_f32(bytes, out),
+        CodecId::PackedF32 => packed_f32::decode(bytes, out),
         CodecId::Stride | CodecId::Packed => Err(CodecError("codec of integers for floats")),
-    };
-    settle(decoded, old_len, n, out)
+    }
 }
 
 /// An empty column is always raw; every other codec may count on a first row.
@@ -159,12 +203,16 @@ fn check_rows(codec: CodecId, n: usize) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// The one place that holds every decoder to its promise about `out`.
-fn settle<T>(decoded: Result<(), CodecError>, old_len: usize, n: usize, out: &mut Vec<T>) -> Result<(), CodecError> {
-    let decoded = match decoded {
-        Ok(()) if out.len() != old_len + n => Err(CodecError("number of values differs from the number of rows")),
-        other => other,
-    };
+/// Makes room for `n` values at the end of `out`, and takes it back if it cannot be filled.
+fn append<T: Copy>(
+    n: usize,
+    zero: T,
+    out: &mut Vec<T>,
+    fill: impl FnOnce(&mut [T]) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
+    let old_len = out.len();
+    out.resize(old_len + n, zero);
+    let decoded = fill(out.get_mut(old_len..).unwrap_or_default());
     if decoded.is_err() {
         out.truncate(old_len);
     }

@@ -86,20 +86,27 @@ pub(super) fn encode_f32(singles: &[u32], out: &mut Vec<u8>) {
     }
 }
 
-pub(super) fn decode_f32(bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
-    let singles: Vec<u32> = raw::exactly::<4>(bytes, n)?.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect();
-    let old_len = out.len();
-    out.resize(old_len + n, 0.0);
-    widen_all(&singles, out.get_mut(old_len..).unwrap_or_default());
+pub(super) fn decode_f32(bytes: &[u8], out: &mut [f64]) -> Result<(), CodecError> {
+    let singles = raw::exactly::<4>(bytes, out.len())?;
+    let mut bits = [0; BLOCK];
+    for (slots, singles) in out.chunks_mut(BLOCK).zip(singles.chunks(BLOCK)) {
+        bits.iter_mut().zip(singles).for_each(|(slot, single)| *slot = u32::from_le_bytes(*single));
+        widen_all(bits.get(..singles.len()).unwrap_or_default(), slots);
+    }
     Ok(())
 }
 
 /// Floats of a pcodec column of float32.
-pub(super) fn decode_pco_f32(bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
-    let mut narrow: Vec<f32> = Vec::new();
-    pco::decode(bytes, n, &mut narrow)?;
-    out.extend(narrow.into_iter().map(|value| widen(value.to_bits())));
-    Ok(())
+pub(super) fn decode_pco_f32(bytes: &[u8], out: &mut [f64]) -> Result<(), CodecError> {
+    pco::decode_as(bytes, out, |singles: &[f32], slots| {
+        let has_nan = singles.iter().fold(false, |has_nan, single| has_nan | single.is_nan());
+        let pairs = slots.iter_mut().zip(singles);
+        if has_nan {
+            pairs.for_each(|(slot, single)| *slot = widen(single.to_bits()));
+        } else {
+            pairs.for_each(|(slot, single)| *slot = f64::from(*single));
+        }
+    })
 }
 
 /// The values as integers, if every one survives the way through `i64`.
@@ -116,13 +123,10 @@ fn are_ints(values: &[f64]) -> bool {
     values.iter().all(|value| (*value as i64 as f64).to_bits() == value.to_bits())
 }
 
-pub(super) fn decode_int(bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
+pub(super) fn decode_int(bytes: &[u8], out: &mut [f64]) -> Result<(), CodecError> {
     let (&inner, bytes) = bytes.split_first().ok_or(CodecError("integer column without its codec"))?;
     let inner = CodecId::from_u8(inner).ok_or(CodecError("unknown codec of an integer column"))?;
-    let mut ints = Vec::new();
-    super::decode_ints(inner, bytes, n, &mut ints)?;
-    out.extend(ints.into_iter().map(|int| int as f64));
-    Ok(())
+    super::decode_whole(inner, bytes, out)
 }
 
 #[cfg(test)]
@@ -155,11 +159,11 @@ mod tests {
         // Payloads with low bits; the second would become an infinity.
         assert!(!f32_exact(0x7ff8_0000_0000_0001) && !f32_exact(0x7ff0_0000_0000_0001));
         let values = [0xfff0_0000_2000_0000_u64, 0x7fff_ffff_e000_0000].map(f64::from_bits);
-        let (mut bytes, mut back) = (Vec::new(), Vec::new());
+        let (mut bytes, mut back) = (Vec::new(), [0.0; 2]);
         encode_f32(&to_singles(&values).unwrap(), &mut bytes);
         assert_eq!(bytes, [1, 0, 0x80, 0xff, 0xff, 0xff, 0xff, 0x7f]);
-        decode_f32(&bytes, 2, &mut back).unwrap();
-        assert_eq!(back.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), values.map(f64::to_bits));
+        decode_f32(&bytes, &mut back).unwrap();
+        assert_eq!(back.map(f64::to_bits), values.map(f64::to_bits));
     }
 
     #[test]
@@ -178,10 +182,10 @@ mod tests {
     #[test]
     fn bad_integer_columns_are_refused() {
         for bad in [&[][..], &[9], &[4, 0, 0, 0, 0], &[5, 2, 0, 0], &[7, 0], &[2, 0], &[2, 0, 0, 0]] {
-            assert!(decode_int(bad, 1, &mut Vec::new()).is_err(), "{bad:?}");
+            assert!(decode_int(bad, &mut [0.0]).is_err(), "{bad:?}");
         }
-        let mut back = Vec::new();
-        decode_int(&[2, 6, 1], 3, &mut back).unwrap();
+        let mut back = [0.0; 3];
+        decode_int(&[2, 6, 1], &mut back).unwrap();
         assert_eq!(back, [3.0, 2.0, 1.0]);
     }
 }

@@ -12,7 +12,7 @@
 //! smallest, so that value 0 = base + number 0, which is 0. All arithmetic is modulo 2^64. A block takes the shorter of
 //! the two forms. Short blocks, because one outlier widens the numbers of its block only.
 
-use super::{CodecError, bits, varint};
+use super::{CodecError, FromInt, bits, varint};
 use bits::BLOCK;
 
 const DIFFERENCES: u8 = 0x80;
@@ -66,6 +66,23 @@ impl Head {
         let smallest = if kind & DIFFERENCES != 0 { Some(varint::take(bytes)?) } else { None };
         Ok(Self { width, base, smallest })
     }
+
+    /// The values of a block that stores `numbers`.
+    #[inline(always)]
+    fn fill<T: FromInt>(&self, numbers: impl Iterator<Item = i64>, slots: &mut [T]) {
+        let pairs = slots.iter_mut().zip(numbers);
+        match self.smallest {
+            None => pairs.for_each(|(slot, number)| *slot = T::from_int(self.base.wrapping_add(number))),
+            Some(smallest) => {
+                // A plain loop keeps the running value in a register; in a closure it went through memory each time.
+                let mut value = self.base.wrapping_sub(smallest);
+                for (slot, number) in pairs {
+                    value = value.wrapping_add(smallest.wrapping_add(number));
+                    *slot = T::from_int(value);
+                }
+            }
+        }
+    }
 }
 
 /// The smallest and the largest of at least one number.
@@ -109,39 +126,23 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
     }
 }
 
-pub(super) fn decode(mut bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(), CodecError> {
+pub(super) fn decode<T: FromInt>(mut bytes: &[u8], out: &mut [T]) -> Result<(), CodecError> {
     let mut base = 0;
-    let mut left = n;
-    out.reserve(n);
-    // Outside of the loop, for clearing them would cost a tenth of it.
-    let (mut numbers, mut values) = ([0; BLOCK], [0; BLOCK]);
-    while left > 0 {
-        let count = left.min(BLOCK);
-        left -= count;
+    // Outside of the loop, for clearing it would cost a tenth of it.
+    let mut numbers = [0; BLOCK];
+    for slots in out.chunks_mut(BLOCK) {
         let head = Head::take(&mut bytes, base)?;
         base = head.base;
-        let packed = bits::take_packed(&mut bytes, count, head.width)?;
-        if bits::in_lanes(count, head.width) {
+        let packed = bits::take_packed(&mut bytes, slots.len(), head.width)?;
+        if bits::in_lanes(slots.len(), head.width) {
             bits::unpack_lanes(packed, head.width, &mut numbers);
-            match head.smallest {
-                None => out.extend(numbers.iter().map(|number| head.base.wrapping_add(i64::from(*number)))),
-                Some(smallest) => {
-                    let steps = numbers.iter().map(|number| smallest.wrapping_add(i64::from(*number)));
-                    sum(head.base.wrapping_sub(smallest), steps, &mut values);
-                    out.extend_from_slice(&values);
-                }
-            }
+            head.fill(numbers.iter().map(|number| i64::from(*number)), slots);
+        } else if head.width <= 32 {
+            let numbers = numbers.get_mut(..slots.len()).unwrap_or_default();
+            bits::unpack_narrow_row(packed, head.width, numbers)?;
+            head.fill(numbers.iter().map(|number| i64::from(*number)), slots);
         } else {
-            let numbers = bits::unpack_row(packed, count, head.width)?;
-            match head.smallest {
-                None => out.extend(numbers.map(|number| head.base.wrapping_add(number.cast_signed()))),
-                Some(smallest) => {
-                    let values = values.get_mut(..count).unwrap_or_default();
-                    let steps = numbers.map(|number| smallest.wrapping_add(number.cast_signed()));
-                    sum(head.base.wrapping_sub(smallest), steps, values);
-                    out.extend_from_slice(values);
-                }
-            }
+            head.fill(bits::unpack_row(packed, slots.len(), head.width)?.map(u64::cast_signed), slots);
         }
     }
     if bytes.is_empty() { Ok(()) } else { Err(CodecError("bytes after the last block")) }
@@ -204,28 +205,13 @@ pub(crate) fn read_block(
     numbers: &mut [i64; BLOCK],
 ) -> Result<(), CodecError> {
     let (head, packed) = take_block(bytes, block, count)?;
-    let mut room = [0; BLOCK];
-    let base = block.base;
+    let head = Head { base: block.base, ..head };
     if bits::in_lanes(count, head.width) {
+        let mut room = [0; BLOCK];
         bits::unpack_lanes(packed, head.width, &mut room);
-        match head.smallest {
-            None => {
-                let slots = numbers.iter_mut().zip(&room);
-                slots.for_each(|(slot, number)| *slot = base.wrapping_add(i64::from(*number)));
-            }
-            Some(smallest) => {
-                let steps = room.iter().map(|number| smallest.wrapping_add(i64::from(*number)));
-                sum(base.wrapping_sub(smallest), steps, numbers);
-            }
-        }
-        return Ok(());
-    }
-    let row = bits::unpack_row(packed, count, head.width)?.map(u64::cast_signed);
-    match head.smallest {
-        None => numbers.iter_mut().zip(row).for_each(|(slot, number)| *slot = base.wrapping_add(number)),
-        Some(smallest) => {
-            sum(base.wrapping_sub(smallest), row.map(|number| smallest.wrapping_add(number)), numbers);
-        }
+        head.fill(room.iter().map(|number| i64::from(*number)), numbers);
+    } else {
+        head.fill(bits::unpack_row(packed, count, head.width)?.map(u64::cast_signed), numbers);
     }
     Ok(())
 }
@@ -234,16 +220,6 @@ fn take_block(bytes: &[u8], block: FoundBlock, count: usize) -> Result<(Head, &[
     let mut rest = bytes.get(block.at as usize..).unwrap_or_default();
     let head = Head::take(&mut rest, 0)?;
     Ok((head, bits::take_packed(&mut rest, count, head.width)?))
-}
-
-/// Running sums of `steps` from `value` on.
-#[inline]
-fn sum(mut value: i64, steps: impl Iterator<Item = i64>, slots: &mut [i64]) {
-    // A plain loop keeps the running value in a register; captured by a closure it went through memory each time.
-    for (slot, step) in slots.iter_mut().zip(steps) {
-        value = value.wrapping_add(step);
-        *slot = value;
-    }
 }
 
 #[cfg(test)]
@@ -277,9 +253,9 @@ mod tests {
                     .collect();
                 for values in [plain, drifting] {
                     let bytes = encoded(&values);
-                    let mut back = vec![1];
-                    decode(&bytes, values.len(), &mut back).unwrap();
-                    assert_eq!(back[1..], values, "width {width}, n {n}");
+                    let mut back = vec![1_i64; values.len()];
+                    decode(&bytes, &mut back).unwrap();
+                    assert_eq!(back, values, "width {width}, n {n}");
                     let blocks = find_blocks(&bytes, values.len()).unwrap();
                     for (block, expected) in blocks.into_iter().zip(values.chunks(BLOCK)) {
                         let mut numbers = [0; BLOCK];
@@ -306,7 +282,7 @@ mod tests {
     #[test]
     fn bad_bytes_are_refused() {
         let good = encoded(&[10, 1010, 2020, 3010]);
-        let refused = |bytes: &[u8], n| decode(bytes, n, &mut Vec::new()).is_err();
+        let refused = |bytes: &[u8], n| decode(bytes, &mut vec![0_i64; n]).is_err();
         assert!((0..good.len()).all(|cut| refused(&good[..cut], 4)));
         assert!(refused(&[&good[..], &[0]].concat(), 4));
         assert!(refused(&[65, 0], 2) && refused(&[0xff, 0, 0], 2));

@@ -22,7 +22,7 @@
 
 use ::pco::data_types::Number;
 use ::pco::metadata::{DeltaEncoding, DynLatent, FormatVersion, Mode};
-use ::pco::wrapped::{ChunkCompressor, FileCompressor, FileDecompressor};
+use ::pco::wrapped::{ChunkCompressor, FileCompressor, FileDecompressor, PageDecompressor};
 use ::pco::{ChunkConfig, DeltaSpec, ModeSpec, PagingSpec};
 
 use super::CodecError;
@@ -177,8 +177,8 @@ fn mode_of<T: Lane>(values: &[T], mode: ModeSpec) -> ModeSpec {
 /// Compaction drops what it read, so these bytes will be the only copy; reading them back costs a tenth of writing.
 pub(super) fn encode<T: Lane>(values: &[T], level: usize, plan: &Plan) -> Option<Vec<u8>> {
     let bytes = compress(values, level, plan).ok()?;
-    let mut back: Vec<T> = Vec::new();
-    decode(&bytes, values.len(), &mut back).ok()?;
+    let mut back = vec![T::default(); values.len()];
+    decode(&bytes, &mut back).ok()?;
     let same = back.iter().zip(values).all(|(back, value)| back.bits() == value.bits());
     same.then_some(bytes)
 }
@@ -205,8 +205,40 @@ fn compressor<T: Lane>(
     FileCompressor::default().chunk_compressor(values, &config)
 }
 
-/// Appends `n` numbers, or some of them and an error.
-pub(super) fn decode<T: Lane>(bytes: &[u8], n: usize, out: &mut Vec<T>) -> Result<(), CodecError> {
+/// Rows decoded at once when they are not wanted as they are stored; a multiple of what the library does at once.
+const AT_ONCE: usize = 512;
+
+/// Fills `out` with numbers, or some of it and gives an error.
+pub(super) fn decode<T: Lane>(bytes: &[u8], out: &mut [T]) -> Result<(), CodecError> {
+    let n = out.len();
+    decode_parts(bytes, n, |page| page.read(out).map(|progress| (progress.n_processed == n, progress.finished)))
+}
+
+/// The same for a reader who wants another type; `convert` gets parts of the column that are still in the cache.
+pub(super) fn decode_as<T: Lane, U>(
+    bytes: &[u8],
+    out: &mut [U],
+    convert: impl Fn(&[T], &mut [U]),
+) -> Result<(), CodecError> {
+    decode_parts(bytes, out.len(), |page| {
+        let (mut room, mut complete, mut finished) = ([T::default(); AT_ONCE], true, false);
+        for slots in out.chunks_mut(AT_ONCE) {
+            let numbers = room.get_mut(..slots.len()).unwrap_or_default();
+            let progress = page.read(numbers)?;
+            complete &= progress.n_processed == slots.len();
+            finished = progress.finished;
+            convert(numbers, slots);
+        }
+        Ok((complete, finished))
+    })
+}
+
+/// `read` takes the `n` numbers of the page; it says whether it got them all, and whether the page has no more.
+fn decode_parts<T: Lane>(
+    bytes: &[u8],
+    n: usize,
+    read: impl FnOnce(&mut PageDecompressor<'_, T, &[u8]>) -> ::pco::errors::PcoResult<(bool, bool)>,
+) -> Result<(), CodecError> {
     if bytes.first() != Some(&MAJOR_VERSION) {
         return Err(CodecError("not the major version of pco that we read"));
     }
@@ -226,11 +258,7 @@ pub(super) fn decode<T: Lane>(bytes: &[u8], n: usize, out: &mut Vec<T>) -> Resul
     }
     let page = chunk.page_decompressor(page, n);
     let mut page = page.map_err(|_| CodecError("bad start of the page of a pco column"))?;
-    let old_len = out.len();
-    out.resize(old_len + n, T::default());
-    let numbers = out.get_mut(old_len..).unwrap_or_default();
-    let progress = page.read(numbers).map_err(|_| CodecError("bad page of a pco column"))?;
-    if progress.n_processed != n || !progress.finished {
+    if read(&mut page).map_err(|_| CodecError("bad page of a pco column"))? != (true, true) {
         return Err(CodecError("pco column ends early"));
     }
     if !page.into_src().is_empty() {
@@ -257,7 +285,7 @@ mod tests {
         let refused = |at: usize, byte: u8| {
             let mut bytes = good.clone();
             bytes[at] = byte;
-            decode::<i64>(&bytes, 300, &mut Vec::new()).is_err()
+            decode(&bytes, &mut [0_i64; 300]).is_err()
         };
         assert!(!refused(0, 4) && !refused(1, 1));
         assert!((0..4).all(|major| refused(0, major)) && refused(0, 5) && refused(1, 2));
@@ -279,7 +307,7 @@ mod tests {
         let lookback_24 = [4, 1, 2 << 4, 23, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let dictionary = [4, 1, 0xf4, 0xff, 0xff, 0x1f, 0, 0];
         for bad in [&lookback[..], &lookback_24[..], &dictionary[..]] {
-            assert!(decode::<i64>(bad, 1000, &mut Vec::new()).is_err());
+            assert!(decode(bad, &mut [0_i64; 1000]).is_err());
         }
     }
 
@@ -287,7 +315,7 @@ mod tests {
     fn more_or_fewer_rows_than_written() {
         let good = encode(&(0..1000).map(|k| k * k % 1009).collect::<Vec<i64>>(), 8, &Plan::automatic()).unwrap();
         for n in [1, 256, 500, 1512] {
-            assert!(decode::<i64>(&good, n, &mut Vec::new()).is_err(), "{n}");
+            assert!(decode(&good, &mut vec![0_i64; n]).is_err(), "{n}");
         }
     }
 

@@ -9,7 +9,7 @@
 //! Chosen when nothing else is smaller: true float64 noise, or integers that jump over the whole range. Also the form
 //! of an empty column (no bytes).
 
-use super::CodecError;
+use super::{CodecError, FromInt};
 
 /// Makes room for `count` values of `WIDTH` bytes at the end of `out` and returns the room.
 ///
@@ -41,13 +41,15 @@ pub(super) fn encode_floats(values: &[f64], out: &mut Vec<u8>) {
     }
 }
 
-pub(super) fn decode_ints(bytes: &[u8], n: usize, out: &mut Vec<i64>) -> Result<(), CodecError> {
-    out.extend(exactly::<8>(bytes, n)?.iter().map(|chunk| i64::from_le_bytes(*chunk)));
+pub(super) fn decode_ints<T: FromInt>(bytes: &[u8], out: &mut [T]) -> Result<(), CodecError> {
+    let chunks = exactly::<8>(bytes, out.len())?;
+    out.iter_mut().zip(chunks).for_each(|(slot, chunk)| *slot = T::from_int(i64::from_le_bytes(*chunk)));
     Ok(())
 }
 
-pub(super) fn decode_floats(bytes: &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
-    out.extend(exactly::<8>(bytes, n)?.iter().map(|chunk| f64::from_bits(u64::from_le_bytes(*chunk))));
+pub(super) fn decode_floats(bytes: &[u8], out: &mut [f64]) -> Result<(), CodecError> {
+    let chunks = exactly::<8>(bytes, out.len())?;
+    out.iter_mut().zip(chunks).for_each(|(slot, chunk)| *slot = f64::from_bits(u64::from_le_bytes(*chunk)));
     Ok(())
 }
 
@@ -69,17 +71,17 @@ mod tests {
     #[test]
     fn wrong_length_is_refused() {
         for len in [0, 7, 9, 15, 17, 24] {
-            assert!(decode_ints(&vec![0; len], 2, &mut Vec::new()).is_err());
-            assert!(decode_floats(&vec![0; len], 2, &mut Vec::new()).is_err());
+            assert!(decode_ints(&vec![0; len], &mut [0_i64; 2]).is_err());
+            assert!(decode_floats(&vec![0; len], &mut [0.0; 2]).is_err());
         }
     }
 
     #[test]
     fn nan_payloads_pass_unchanged() {
         let values = [0x7ff0_0000_0000_0001_u64, 0xfff8_dead_beef_0001, 0x7fff_ffff_ffff_ffff].map(f64::from_bits);
-        let (mut bytes, mut back) = (Vec::new(), Vec::new());
+        let (mut bytes, mut back) = (Vec::new(), [0.0; 3]);
         encode_floats(&values, &mut bytes);
-        decode_floats(&bytes, 3, &mut back).unwrap();
-        assert_eq!(values.map(f64::to_bits).to_vec(), back.into_iter().map(f64::to_bits).collect::<Vec<_>>());
+        decode_floats(&bytes, &mut back).unwrap();
+        assert_eq!(values.map(f64::to_bits), back.map(f64::to_bits));
     }
 }

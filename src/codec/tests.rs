@@ -63,6 +63,14 @@ fn decode_anything(codec: CodecId, bytes: &[u8], n: usize) -> bool {
     let decoded_floats = decode_floats(codec, bytes, n, &mut floats);
     assert_eq!(floats.len(), if decoded_floats.is_ok() { n + 1 } else { 1 });
     assert!(ints[0] == 3 && floats[0] == 3.0);
+    // Slots are all written, whatever lay in them.
+    if n <= limits::MAX_CHUNK_ROWS {
+        let (mut slots, mut float_slots) = (vec![77; n], vec![f64::NAN; n]);
+        assert_eq!(fill_ints(codec, bytes, &mut slots), decoded);
+        assert!(decoded.is_err() || slots == ints[1..]);
+        assert_eq!(fill_floats(codec, bytes, &mut float_slots), decoded_floats);
+        assert!(decoded_floats.is_err() || bits(&float_slots) == bits(&floats[1..]));
+    }
     decoded.is_ok() || decoded_floats.is_ok()
 }
 
@@ -81,6 +89,9 @@ proptest! {
             prop_assert!(bytes.len() - 1 <= values.len() * 8);
             decode_ints(codec, &bytes[1..], values.len(), &mut back).unwrap();
             prop_assert_eq!(&back[1..], &values);
+            let mut slots = vec![77; values.len()];
+            fill_ints(codec, &bytes[1..], &mut slots).unwrap();
+            prop_assert_eq!(&slots, &values);
         }
     }
 
@@ -92,6 +103,9 @@ proptest! {
             prop_assert!(bytes.len() - 1 <= values.len() * 8);
             decode_floats(codec, &bytes[1..], values.len(), &mut back).unwrap();
             prop_assert_eq!(bits(&back[1..]), bits(&values));
+            let mut slots = vec![77.5; values.len()];
+            fill_floats(codec, &bytes[1..], &mut slots).unwrap();
+            prop_assert_eq!(bits(&slots), bits(&values));
         }
     }
 

@@ -3,7 +3,10 @@
 use crate::error::{Error, Result};
 use crate::store::{ChartSource, Piece, Snapshot};
 use crate::types::{Columns, Point};
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
+
+/// Rows that a query takes room for before it has read them: 96 MiB. Damage can promise more than there is.
+const MAX_ROWS_AHEAD: usize = 1 << 22;
 
 /// In which order points come, and which of several with the same step.
 ///
@@ -212,14 +215,25 @@ impl<'a> MetricQuery<'a> {
     /// # Errors
     /// [`Error::Corrupt`] when damage is in the way; `columns` is empty then.
     pub fn read_into(&self, columns: &mut Columns) -> Result<()> {
-        columns.clear();
-        let read = self.pieces().and_then(|pieces| pieces.iter().try_for_each(|piece| self.append(piece, columns)));
-        if read.is_err() {
-            columns.clear();
-            return read;
+        match self.fill(columns) {
+            Ok(end) => {
+                columns.resize(end);
+                arrange(columns, self.order);
+                Ok(())
+            }
+            Err(error) => {
+                columns.clear();
+                Err(error)
+            }
         }
-        arrange(columns, self.order);
-        Ok(())
+    }
+
+    /// Writes the answer over the content of `columns`, as written, and gives the number of its points.
+    fn fill(&self, columns: &mut Columns) -> Result<usize> {
+        let pieces = self.pieces()?;
+        let rows = pieces.iter().try_fold(0_usize, |sum, piece| Ok::<_, Error>(sum.saturating_add(piece.rows()?)));
+        columns.reserve(rows?.min(MAX_ROWS_AHEAD));
+        pieces.iter().try_fold(0, |at, piece| self.read_at(piece, at, columns))
     }
 
     /// The points of the answer one by one. As written, one chunk is in memory at a time; other orders need all.
@@ -296,32 +310,50 @@ impl<'a> MetricQuery<'a> {
     /// Appends the points of one piece that lie in the ranges.
     pub(super) fn append(&self, piece: &Piece, columns: &mut Columns) -> Result<()> {
         let start = columns.len();
-        match piece.read_into(columns) {
-            Err(Error::Corrupt { .. }) if self.skip_damaged => return Ok(()),
-            read => read?,
-        }
-        let whole = match piece.ranges {
-            Some((steps, timestamps)) => self.steps.covers(steps) && self.timestamps.covers(timestamps),
-            None => self.steps.covers((i64::MIN, i64::MAX)) && self.timestamps.covers((i64::MIN, i64::MAX)),
+        let end = self.read_at(piece, start, columns);
+        columns.resize(*end.as_ref().unwrap_or(&start));
+        end.map(|_| ())
+    }
+
+    /// Writes the points of one piece that lie in the ranges into `columns` from number `at` on, and gives the number
+    /// after them. What lies behind means nothing then.
+    fn read_at(&self, piece: &Piece, at: usize, columns: &mut Columns) -> Result<usize> {
+        let end = match piece.read_at(at, columns) {
+            Err(Error::Corrupt { .. }) if self.skip_damaged => return Ok(at),
+            end => end?,
         };
-        if !whole {
-            retain_from(columns, start, |point| self.steps.holds(point.step) && self.timestamps.holds(point.timestamp));
+        let (steps, timestamps) = piece.ranges.unwrap_or(((i64::MIN, i64::MAX), (i64::MIN, i64::MAX)));
+        if self.steps.covers(steps) && self.timestamps.covers(timestamps) {
+            return Ok(end);
         }
-        Ok(())
+        Ok(retain(columns, at..end, |step, timestamp| self.steps.holds(step) && self.timestamps.holds(timestamp)))
     }
 }
 
-/// Keeps of the points from `start` on those that `keep` wants, in order.
-fn retain_from(columns: &mut Columns, start: usize, keep: impl Fn(Point) -> bool) {
-    let mut kept = start;
-    for at in start..columns.len() {
+/// Moves the points of `range` that `keep` wants to its front, in order, and gives the number after them.
+fn retain(columns: &mut Columns, range: Range<usize>, keep: impl Fn(i64, i64) -> bool) -> usize {
+    let (steps, timestamps, values) = columns.slots(range.clone());
+    let mut pairs = steps.iter().zip(&*timestamps);
+    let keeps = |(step, timestamp): (&i64, &i64)| keep(*step, *timestamp);
+    let Some(first) = pairs.position(keeps) else { return range.start };
+    let others = pairs.clone().take_while(|pair| keeps(*pair)).count();
+    if !pairs.skip(others).any(keeps) {
+        // As nearly always: they lie together.
+        let kept = first..first + 1 + others;
+        steps.copy_within(kept.clone(), 0);
+        timestamps.copy_within(kept.clone(), 0);
+        values.copy_within(kept, 0);
+        return range.start + 1 + others;
+    }
+    let mut kept = range.start;
+    for at in range {
         let Some(point) = columns.get(at) else { break };
-        if keep(point) {
+        if keep(point.step, point.timestamp) {
             put(columns, kept, point);
             kept += 1;
         }
     }
-    truncate(columns, kept);
+    kept
 }
 
 fn put(columns: &mut Columns, at: usize, point: Point) {
@@ -330,12 +362,6 @@ fn put(columns: &mut Columns, at: usize, point: Point) {
     {
         (*step, *timestamp, *value) = (point.step, point.timestamp, point.value);
     }
-}
-
-fn truncate(columns: &mut Columns, len: usize) {
-    columns.steps.truncate(len);
-    columns.timestamps.truncate(len);
-    columns.values.truncate(len);
 }
 
 /// Brings points that are as written into `order`.
@@ -358,7 +384,7 @@ fn arrange(columns: &mut Columns, order: Order) {
             kept = if same { kept } else { kept + 1 };
             put(columns, kept - 1, point);
         }
-        truncate(columns, kept);
+        columns.resize(kept);
     }
 }
 
@@ -385,6 +411,27 @@ mod tests {
                 let mut columns: Columns = written.iter().copied().collect();
                 arrange(&mut columns, order);
                 prop_assert_eq!(columns.iter().collect::<Vec<_>>(), expected);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn retained_points_are_those_of_a_naive_filter(
+            steps in prop::collection::vec(0i64..3, 0..30),
+            from in 0usize..5,
+        ) {
+            let written: Vec<Point> =
+                steps.iter().enumerate().map(|(at, step)| Point::new(*step, at as i64, at as f64)).collect();
+            let from = from.min(written.len());
+            for wanted in [0..1, 1..3, 2..9] {
+                let keep = |step: i64, timestamp: i64| wanted.contains(&step) && timestamp != 7;
+                let mut columns: Columns = written.iter().copied().collect();
+                let end = retain(&mut columns, from..written.len(), keep);
+                columns.resize(end);
+                let (before, after) = written.split_at(from);
+                let kept = after.iter().filter(|point| keep(point.step, point.timestamp));
+                prop_assert_eq!(columns, before.iter().chain(kept).copied().collect::<Columns>());
             }
         }
     }

@@ -154,6 +154,10 @@ impl SeriesChunks {
         &self.segment
     }
 
+    pub(crate) fn index(&self) -> &Arc<GroupIndex> {
+        &self.index
+    }
+
     /// Group of the metric and its place there.
     pub(crate) fn place(&self) -> (usize, usize) {
         (self.group, self.position)

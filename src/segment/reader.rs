@@ -1,7 +1,8 @@
 //! Reads a sealed segment from its bytes.
 //!
 //! Opening checks header, trailer and footer. The index of a group is read when it is first needed, a column when it
-//! is asked for; each checksum is checked before the bytes behind it are used. What charts keep is in `kept`.
+//! is asked for; each checksum is checked before the bytes behind it are used, that of a column when it is first read.
+//! What charts keep is in `kept`.
 
 use super::kept::Kept;
 use crate::codec;
@@ -15,6 +16,7 @@ use crate::log::header_error;
 use crate::types::{FileId, LogId, RunId};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// An open segment. Its bytes stay readable while it lives, also when the file was removed.
@@ -25,9 +27,25 @@ pub(crate) struct SegmentReader {
     file_id: FileId,
     run_id: RunId,
     footer: Footer,
-    groups: Vec<OnceLock<Arc<GroupIndex>>>,
+    groups: Vec<OnceLock<OpenGroup>>,
     axes: Mutex<KeptAxes>,
     kept: Kept,
+}
+
+/// A group whose index was read.
+#[derive(Debug)]
+struct OpenGroup {
+    index: Arc<GroupIndex>,
+    /// A bit a column: whether its checksum was found right. First steps and timestamps of each chunk in turn, then
+    /// the values of each metric.
+    checked: Box<[AtomicU64]>,
+}
+
+impl OpenGroup {
+    fn new(index: GroupIndex) -> Self {
+        let columns = (2 + index.series.len()) * index.axis.len();
+        Self { index: Arc::new(index), checked: (0..columns.div_ceil(64)).map(|_| AtomicU64::new(0)).collect() }
+    }
 }
 
 /// Rows of steps and timestamps that an open segment keeps decoded at most: 4 MiB.
@@ -136,8 +154,8 @@ impl SegmentReader {
         let (Some(group), Some(slot)) = (self.footer.groups.get(number), self.groups.get(number)) else {
             return Err(Error::corrupt(&self.path, 0, "a metric names a group that does not exist"));
         };
-        if let Some(index) = slot.get() {
-            return Ok(Arc::clone(index));
+        if let Some(opened) = slot.get() {
+            return Ok(Arc::clone(&opened.index));
         }
         let wrong = |error: DecodeError| Error::corrupt(&self.path, group.index_at, error.to_string());
         let bytes = self.bytes(group.index_at, u64::from(group.index_len))?;
@@ -146,7 +164,7 @@ impl SegmentReader {
         if index.rows() != group.rows() {
             return Err(Error::corrupt(&self.path, group.index_at, "the group has another number of rows"));
         }
-        Ok(Arc::clone(slot.get_or_init(|| Arc::new(index))))
+        Ok(Arc::clone(&slot.get_or_init(|| OpenGroup::new(index)).index))
     }
 
     /// The error for content that contradicts itself.
@@ -174,10 +192,27 @@ impl SegmentReader {
         Ok(bytes)
     }
 
-    /// Appends steps and timestamps of a chunk of a group. What other metrics will ask for again is kept decoded.
+    /// Like [`Self::checked`], but looks at the checksum only the first time. `number`: which column of its group.
+    fn checked_once(&self, group: usize, number: usize, column: &ColumnRef) -> Result<&[u8]> {
+        let opened = self.groups.get(group).and_then(OnceLock::get);
+        let word = opened.and_then(|opened| opened.checked.get(number / 64));
+        let bit = 1 << (number % 64);
+        // Neither the file nor the mapping changes, so that nothing else has to be seen together with the bit.
+        if word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0) {
+            return self.bytes(column.offset, u64::from(column.len));
+        }
+        let bytes = self.checked(column)?;
+        if let Some(word) = word {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        Ok(bytes)
+    }
+
+    /// Appends steps and timestamps of a chunk of a group, after another look at their checksums: compaction drops what
+    /// it has read.
     ///
     /// # Errors
-    /// Damage; `steps` and `timestamps` may then have got a part.
+    /// As [`Self::fill_axis`]; `steps` and `timestamps` may then have got anything.
     pub(crate) fn read_axis(
         &self,
         group: usize,
@@ -186,13 +221,44 @@ impl SegmentReader {
         steps: &mut Vec<i64>,
         timestamps: &mut Vec<i64>,
     ) -> Result<()> {
+        let Some(axis) = index.axis.get(chunk) else { return Err(self.damaged("a group has no such chunk")) };
+        for column in [&axis.steps.column, &axis.timestamps.column].into_iter().flatten() {
+            self.checked(column)?;
+        }
+        let starts = (steps.len(), timestamps.len());
+        steps.resize(starts.0 + axis.rows as usize, 0);
+        timestamps.resize(starts.1 + axis.rows as usize, 0);
+        let slots = (steps.get_mut(starts.0..), timestamps.get_mut(starts.1..));
+        self.fill_axis(group, index, chunk, slots.0.unwrap_or_default(), slots.1.unwrap_or_default())
+    }
+
+    /// Fills both with steps and timestamps of a chunk of a group, of which they have the length. What other metrics
+    /// will ask for again is kept decoded.
+    ///
+    /// # Errors
+    /// Damage; `steps` and `timestamps` then hold anything.
+    pub(crate) fn fill_axis(
+        &self,
+        group: usize,
+        index: &GroupIndex,
+        chunk: usize,
+        steps: &mut [i64],
+        timestamps: &mut [i64],
+    ) -> Result<()> {
         if index.series.len() > 1 && index.rows() <= MAX_KEPT_ROWS {
             let kept = self.kept_axis(group, index, chunk)?;
-            steps.extend_from_slice(&kept.0);
-            timestamps.extend_from_slice(&kept.1);
-            return Ok(());
+            return self.copy_axis(&kept, steps, timestamps);
         }
         self.decode_axis(group, index, chunk, steps, timestamps)
+    }
+
+    fn copy_axis(&self, kept: &Axis, steps: &mut [i64], timestamps: &mut [i64]) -> Result<()> {
+        if (kept.0.len(), kept.1.len()) != (steps.len(), timestamps.len()) {
+            return Err(self.damaged("the rows of a group have no steps and timestamps"));
+        }
+        steps.copy_from_slice(&kept.0);
+        timestamps.copy_from_slice(&kept.1);
+        Ok(())
     }
 
     fn decode_axis(
@@ -200,28 +266,34 @@ impl SegmentReader {
         group: usize,
         index: &GroupIndex,
         chunk: usize,
-        steps: &mut Vec<i64>,
-        timestamps: &mut Vec<i64>,
+        steps: &mut [i64],
+        timestamps: &mut [i64],
     ) -> Result<()> {
         let Some(axis) = index.axis.get(chunk) else { return Err(self.damaged("a group has no such chunk")) };
-        let starts = (steps.len(), timestamps.len());
-        if index.sister > 0 {
-            let sister = group.checked_sub(index.sister as usize);
-            let sister = sister.ok_or_else(|| self.damaged("the sister of a group does not exist"))?;
-            let sisters = self.group(sister)?;
-            if sisters.sister > 0 || sisters.axis.get(chunk).is_none_or(|other| other.rows != axis.rows) {
-                return Err(self.damaged("the sister of a group has other chunks or a sister itself"));
-            }
-            if sisters.rows() <= MAX_KEPT_ROWS {
-                let kept = self.kept_axis(sister, &sisters, chunk)?;
-                steps.extend_from_slice(&kept.0);
-                timestamps.extend_from_slice(&kept.1);
-            } else {
-                self.decode_axis(sister, &sisters, chunk, steps, timestamps)?;
-            }
+        if index.sister == 0 {
+            self.fill_axis_column(group, 2 * chunk, &axis.steps, None, steps)?;
+            return self.fill_axis_column(group, 2 * chunk + 1, &axis.timestamps, None, timestamps);
         }
-        self.read_axis_column(&axis.steps, axis.rows, index.sister > 0, starts.0, steps)?;
-        self.read_axis_column(&axis.timestamps, axis.rows, index.sister > 0, starts.1, timestamps)
+        let sister = group.checked_sub(index.sister as usize);
+        let sister = sister.ok_or_else(|| self.damaged("the sister of a group does not exist"))?;
+        let sisters = self.group(sister)?;
+        if sisters.sister > 0 || sisters.axis.get(chunk).is_none_or(|other| other.rows != axis.rows) {
+            return Err(self.damaged("the sister of a group has other chunks or a sister itself"));
+        }
+        let theirs = if sisters.rows() <= MAX_KEPT_ROWS {
+            self.kept_axis(sister, &sisters, chunk)?
+        } else {
+            Arc::new(self.decoded_axis(sister, &sisters, chunk)?)
+        };
+        self.fill_axis_column(group, 2 * chunk, &axis.steps, Some(&theirs.0), steps)?;
+        self.fill_axis_column(group, 2 * chunk + 1, &axis.timestamps, Some(&theirs.1), timestamps)
+    }
+
+    fn decoded_axis(&self, group: usize, index: &GroupIndex, chunk: usize) -> Result<Axis> {
+        let rows = index.axis.get(chunk).map_or(0, |axis| axis.rows as usize);
+        let (mut steps, mut timestamps) = (vec![0; rows], vec![0; rows]);
+        self.decode_axis(group, index, chunk, &mut steps, &mut timestamps)?;
+        Ok((steps, timestamps))
     }
 
     /// The decoded chunk, from those that are kept or to be kept from now on.
@@ -230,9 +302,7 @@ impl SegmentReader {
         if let Some(axis) = kept().chunks.get(&(group, chunk)) {
             return Ok(Arc::clone(axis));
         }
-        let (mut steps, mut timestamps) = (Vec::new(), Vec::new());
-        self.decode_axis(group, index, chunk, &mut steps, &mut timestamps)?;
-        let axis = Arc::new((steps, timestamps));
+        let axis = Arc::new(self.decoded_axis(group, index, chunk)?);
         let mut kept = kept();
         kept.rows += axis.0.len() as u64;
         if kept.rows > MAX_KEPT_ROWS {
@@ -243,24 +313,45 @@ impl SegmentReader {
         Ok(axis)
     }
 
-    /// With a sister, its numbers lie in `out` from `start` on, and the column is added to them.
-    fn read_axis_column(
+    /// Of a group with a sister the column holds differences to `sisters`, or there is none if they are all 0.
+    fn fill_axis_column(
         &self,
+        group: usize,
+        number: usize,
         axis: &AxisColumn,
-        rows: u32,
-        has_sister: bool,
-        start: usize,
-        out: &mut Vec<i64>,
+        sisters: Option<&[i64]>,
+        out: &mut [i64],
     ) -> Result<()> {
-        let Some(column) = &axis.column else { return Ok(()) };
-        if !has_sister {
-            return self.read_ints(column, rows, out);
-        }
-        let mut differences = Vec::new();
-        self.read_ints(column, rows, &mut differences)?;
-        let numbers = out.get_mut(start..).unwrap_or_default();
-        numbers.iter_mut().zip(&differences).for_each(|(number, more)| *number = number.wrapping_add(*more));
+        let sisters = match (&axis.column, sisters) {
+            (Some(column), sisters) => {
+                let decoded = codec::fill_ints(column.codec, self.checked_once(group, number, column)?, out);
+                decoded.map_err(|error| Error::corrupt(&self.path, column.offset, error.to_string()))?;
+                sisters.unwrap_or_default()
+            }
+            (None, Some(sisters)) => {
+                out.fill(0);
+                sisters
+            }
+            (None, None) => return Err(self.damaged("the rows of a group have no steps or timestamps")),
+        };
+        out.iter_mut().zip(sisters).for_each(|(number, more)| *number = number.wrapping_add(*more));
         Ok(())
+    }
+
+    /// Fills `out` with the values of a chunk of the metric at `position` of a group, of which it has the length.
+    pub(crate) fn fill_values(
+        &self,
+        group: usize,
+        index: &GroupIndex,
+        position: usize,
+        chunk: usize,
+        out: &mut [f64],
+    ) -> Result<()> {
+        let column = index.series.get(position).and_then(|series| series.get(chunk)).map(|values| &values.column);
+        let column = column.ok_or_else(|| self.damaged("a metric has no place in its group"))?;
+        let bytes = self.checked_once(group, (2 + position) * index.axis.len() + chunk, column)?;
+        let decoded = codec::fill_floats(column.codec, bytes, out);
+        decoded.map_err(|error| Error::corrupt(&self.path, column.offset, error.to_string()))
     }
 
     /// Appends the `rows` integers of a column of steps or timestamps, or of differences to a sister's.

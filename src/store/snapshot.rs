@@ -3,6 +3,7 @@
 use super::run_view::{PointSource, RunView};
 use super::{Shared, Store};
 use crate::error::{Error, Result};
+use crate::format::index::{AxisChunk, GroupIndex};
 use crate::query::MetricQuery;
 use crate::segment::{Head, SegmentReader, SeriesChunks};
 use crate::types::{Columns, Point, Run, RunId, Stats};
@@ -45,42 +46,53 @@ pub(crate) struct Piece {
 
 #[derive(Debug)]
 enum Place {
-    Chunk { segment: Arc<SegmentReader>, group: usize, position: usize, chunk: usize },
+    Chunk { segment: Arc<SegmentReader>, index: Arc<GroupIndex>, group: usize, position: usize, chunk: usize },
     Log { head: Arc<Head>, metric: String },
 }
 
 impl Piece {
-    /// Appends the points, as written.
-    pub(crate) fn read_into(&self, out: &mut Columns) -> Result<()> {
+    /// How many points it has.
+    pub(crate) fn rows(&self) -> Result<usize> {
         match &self.place {
             Place::Log { head, metric } => {
-                if let Some(series) = head.metric(metric) {
-                    for (steps, timestamps, values) in head.parts(series, 0) {
-                        out.steps.extend_from_slice(steps);
-                        out.timestamps.extend_from_slice(timestamps);
-                        out.values.extend_from_slice(values);
-                    }
-                }
-                Ok(())
+                let parts = head.metric(metric).into_iter().flat_map(|series| head.parts(series, 0));
+                Ok(parts.map(|(_, _, values)| values.len()).sum())
             }
-            Place::Chunk { segment, group, position, chunk } => {
-                let index = segment.group(*group)?;
-                let values = index.series.get(*position).and_then(|series| series.get(*chunk));
-                let (Some(axis), Some(values)) = (index.axis.get(*chunk), values) else {
-                    return Err(segment.damaged("a metric has no place in its group"));
-                };
-                let old = out.len();
-                let read = segment
-                    .read_axis(*group, &index, *chunk, &mut out.steps, &mut out.timestamps)
-                    .and_then(|()| segment.read_floats(&values.column, axis.rows, &mut out.values));
-                if read.is_err() {
-                    out.steps.truncate(old);
-                    out.timestamps.truncate(old);
-                    out.values.truncate(old);
-                }
-                read
+            Place::Chunk { index, chunk, segment, .. } => {
+                let rows = index.axis.get(*chunk).map(|axis| axis.rows as usize);
+                rows.ok_or_else(|| segment.damaged("a metric has no place in its group"))
             }
         }
+    }
+
+    /// Writes its points into `out` from number `at` on, and gives the number after them. What lies behind means
+    /// nothing afterwards; nor, after an error, does what lies from `at` on.
+    ///
+    /// Room that is there already is not cleared: that would cost as much as decoding.
+    pub(crate) fn read_at(&self, at: usize, out: &mut Columns) -> Result<usize> {
+        let end = at + self.rows()?;
+        if out.len() < end {
+            out.resize(end);
+        }
+        match &self.place {
+            Place::Log { head, metric } => {
+                let mut begin = at;
+                let parts = head.metric(metric).into_iter().flat_map(|series| head.parts(series, 0));
+                for (steps, timestamps, values) in parts {
+                    let slots = out.slots(begin..begin + values.len());
+                    slots.0.copy_from_slice(steps);
+                    slots.1.copy_from_slice(timestamps);
+                    slots.2.copy_from_slice(values);
+                    begin += values.len();
+                }
+            }
+            Place::Chunk { segment, index, group, position, chunk } => {
+                let (steps, timestamps, values) = out.slots(at..end);
+                segment.fill_axis(*group, index, *chunk, steps, timestamps)?;
+                segment.fill_values(*group, index, *position, *chunk, values)?;
+            }
+        }
+        Ok(end)
     }
 }
 
@@ -95,7 +107,8 @@ impl Piece {
     /// One of the chunks of a metric.
     pub(crate) fn of_chunk(chunks: &SeriesChunks, chunk: usize) -> Self {
         let (group, position) = chunks.place();
-        let place = Place::Chunk { segment: Arc::clone(chunks.segment()), group, position, chunk };
+        let (segment, index) = (Arc::clone(chunks.segment()), Arc::clone(chunks.index()));
+        let place = Place::Chunk { segment, index, group, position, chunk };
         Self { place, ranges: chunks.chunk_ranges(chunk) }
     }
 }
@@ -247,8 +260,8 @@ fn chunks(segment: &Arc<SegmentReader>, key: &str) -> Result<Vec<Piece>> {
     let Some((_, series)) = segment.metric(key) else { return Ok(Vec::new()) };
     let (group, position) = (series.group as usize, series.position as usize);
     let index = segment.group(group)?;
-    let piece = |(chunk, axis): (usize, &crate::format::index::AxisChunk)| Piece {
-        place: Place::Chunk { segment: Arc::clone(segment), group, position, chunk },
+    let piece = |(chunk, axis): (usize, &AxisChunk)| Piece {
+        place: Place::Chunk { segment: Arc::clone(segment), index: Arc::clone(&index), group, position, chunk },
         ranges: Some(((axis.steps.min, axis.steps.max), (axis.timestamps.min, axis.timestamps.max))),
     };
     Ok(index.axis.iter().enumerate().map(piece).collect())

@@ -1,6 +1,7 @@
 //! Points by column.
 
 use crate::types::Point;
+use std::ops::Range;
 
 /// Points by column: three vectors of equal length. Reused between reads, it allocates only when it has to grow.
 ///
@@ -125,6 +126,30 @@ impl Columns {
     /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Point> + '_ {
         (0..self.len()).map(|i| self.get(i).unwrap_or(Point::new(0, 0, f64::NAN)))
+    }
+
+    /// Takes room for `len` points in all, so that they need not move while more and more of them come.
+    pub(crate) fn reserve(&mut self, len: usize) {
+        let more = len.saturating_sub(self.len());
+        self.steps.reserve(more);
+        self.timestamps.reserve(more);
+        self.values.reserve(more);
+    }
+
+    /// Cut to `len` points, or made as long with zeros.
+    pub(crate) fn resize(&mut self, len: usize) {
+        self.steps.resize(len, 0);
+        self.timestamps.resize(len, 0);
+        self.values.resize(len, 0.0);
+    }
+
+    /// The columns of the points in `range`, to be written; empty when not all of them are there.
+    pub(crate) fn slots(&mut self, range: Range<usize>) -> (&mut [i64], &mut [i64], &mut [f64]) {
+        (
+            self.steps.get_mut(range.clone()).unwrap_or_default(),
+            self.timestamps.get_mut(range.clone()).unwrap_or_default(),
+            self.values.get_mut(range).unwrap_or_default(),
+        )
     }
 }
 

@@ -124,6 +124,42 @@ fn a_damaged_chunk_does_not_hide_the_other_metrics() {
     let damaged = if read[0] { "b" } else { "a" };
     let rest = snapshot.metric(damaged).unwrap().skip_damaged(true).order(Order::ByStep).read().unwrap();
     assert_eq!(rest.len(), 50_000 - 4096, "all but the damaged chunk");
+    assert!(snapshot.metric(damaged).unwrap().read().is_err(), "damage is not forgotten");
+}
+
+/// The checksum of a column is looked at when it is first read of an open segment, and again when that was opened anew.
+#[test]
+fn a_column_is_checked_once_an_open_segment() {
+    let scene = Scene::new();
+    let store = scene.open();
+    let run = new_run(&store);
+    let steps: Vec<i64> = (0..1000).collect();
+    let noise = |step: &i64| {
+        let z = (*step as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        f64::from_bits((z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb))
+    };
+    let values: Vec<f64> = steps.iter().map(noise).collect();
+    run.metric("m").unwrap().log_columns(&steps, &steps, &values).unwrap();
+    run.finish().unwrap();
+    store.compact(&mut |_| {}).unwrap();
+    let snapshot = store.snapshot(run.id()).unwrap();
+    let read = |snapshot: &trackway::Snapshot| snapshot.metric("m").unwrap().read();
+    let bits = |columns: trackway::Columns| columns.values().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let before = bits(read(&snapshot).unwrap());
+    // In place, so that the mappings see it: noise is stored as it is, and so is what becomes of it.
+    let path = &files(&scene.path(), ".seg")[0];
+    let mut bytes = std::fs::read(path).unwrap();
+    let at = bytes.windows(8).position(|word| word == values[500].to_le_bytes()).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+    let after = bits(read(&snapshot).unwrap());
+    assert!(before.iter().zip(&after).enumerate().all(|(at, (a, b))| a ^ b == u64::from(at == 500)));
+    drop(snapshot);
+    let snapshot = store.snapshot(run.id()).unwrap();
+    for _ in 0..2 {
+        assert!(read(&snapshot).is_err_and(|error| error.kind() == ErrorKind::Corrupt));
+    }
 }
 
 #[test]
