@@ -9,7 +9,7 @@ mod writer;
 
 pub(crate) use ahead::{BlankLog, LogPlan, NextExtent};
 pub(crate) use reader::{LogEnd, LogReader, Opened, header_error};
-pub(crate) use writer::LogWriter;
+pub(crate) use writer::{FullLog, LogWriter, Sealed};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]

@@ -10,6 +10,7 @@ use crate::log::ahead::{BlankLog, FIRST_BYTES, LogPlan, NextExtent};
 use crate::types::{FileId, LogId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A call that would make a frame longer begins a new one: short enough that a reader checks the open frame in a
 /// microsecond. A call that is longer by itself has a frame to itself.
@@ -59,9 +60,45 @@ pub(crate) struct LogWriter {
     written_back: u64,
     /// An error after which the log's end is not known for certain.
     poison: Option<String>,
+    sealed: Sealed,
+}
+
+/// Whether the content of a log is durable elsewhere, so that nobody has to sync it any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sealed(Arc<AtomicBool>);
+
+impl Sealed {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A log that its writer has left. It stays locked while this lives.
+#[derive(Debug)]
+pub(crate) struct FullLog {
+    pub(crate) path: PathBuf,
+    pub(crate) sealed: Sealed,
+    _file: Arc<dyn File>,
 }
 
 impl LogWriter {
+    /// Leaves the log, and its memory to be unmapped where nobody waits: syncing pages that are still mapped takes the
+    /// processors much longer, since each of them must be told of each page.
+    pub(crate) fn leave(self) -> (FullLog, Vec<Window>) {
+        let mut spent = self.spent;
+        spent.extend([self.head, self.extent]);
+        spent.extend(self.next.and_then(NextExtent::into_extent));
+        (FullLog { path: self.path, sealed: self.sealed, _file: self.file }, spent)
+    }
+
+    pub(crate) fn sealed(&self) -> &Sealed {
+        &self.sealed
+    }
+
     /// Creates the log at `path`, locked by this writer. The file is complete before it gets its name, so that
     /// nobody ever finds a log without header or lock.
     pub(crate) fn create(env: &Env, path: &Path, header: &LogHeader, mapped: bool) -> Result<Self> {
@@ -104,6 +141,7 @@ impl LogWriter {
             published: (FRAMES_AT, empty.crc),
             written_back: FRAMES_AT,
             poison: None,
+            sealed: Sealed::default(),
         };
         writer.plan_ask();
         writer.begin_frame(FRAMES_AT);

@@ -10,7 +10,7 @@ use crate::format::log::LogHeader;
 use crate::format::record::{self, Base, ColumnsPlan, Meta};
 use crate::format::sink::Sink;
 use crate::limits;
-use crate::log::{LogPlan, LogWriter, NextExtent};
+use crate::log::{LogPlan, LogWriter, NextExtent, Sealed};
 use crate::store::paths;
 use crate::types::{FileId, LogId, MetricKey, Point, RunId};
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ pub(crate) struct Appender {
     /// Counts published calls; with `synced` of the committer it tells what is durable.
     sequence: u64,
     /// Files with content that was not synced yet, the current log apart.
-    unsynced: Vec<Arc<dyn File>>,
+    unsynced: Vec<(Arc<dyn File>, Sealed)>,
     unsynced_names: bool,
     /// A failed sync: nothing of this writer can be made durable any more.
     poison: Option<String>,
@@ -91,7 +91,7 @@ struct Defined<T> {
 #[derive(Debug)]
 pub(crate) struct SyncWork {
     pub(crate) sequence: u64,
-    pub(crate) files: Vec<Arc<dyn File>>,
+    pub(crate) files: Vec<(Arc<dyn File>, Sealed)>,
     /// True when logs were created since the last sync: their folder has to be synced too.
     pub(crate) names: bool,
 }
@@ -391,7 +391,7 @@ impl Appender {
         self.created_us = id.created_us;
         self.generation += 1;
         self.unsynced_names = true;
-        self.unsynced.push(Arc::clone(old.file()));
+        self.unsynced.push((Arc::clone(old.file()), old.sealed().clone()));
         self.full.push(old);
         self.wish = true;
         self.put_preamble()
@@ -400,7 +400,7 @@ impl Appender {
     /// Ends the writer: no call is taken any more. The log is left for sealing.
     pub(crate) fn end(&mut self) -> Result<()> {
         let Some(mut log) = self.log.take() else { return Err(ended(self.run_id)) };
-        self.unsynced.push(Arc::clone(log.file()));
+        self.unsynced.push((Arc::clone(log.file()), log.sealed().clone()));
         let closed = log.close_and_publish();
         self.full.push(log);
         closed
@@ -426,7 +426,7 @@ impl Appender {
         self.leave_large_pages_if_slow();
         if let Some(log) = self.log.as_mut() {
             log.close_and_publish()?;
-            files.push(Arc::clone(log.file()));
+            files.push((Arc::clone(log.file()), log.sealed().clone()));
         }
         Ok(SyncWork { sequence: self.sequence, files, names: std::mem::take(&mut self.unsynced_names) })
     }

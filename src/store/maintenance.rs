@@ -54,6 +54,8 @@ pub struct CompactionReport {
 /// whether there was anything to do.
 pub(super) fn keep_ahead(shared: &Arc<Shared>) -> Result<bool> {
     let (mut worked, mut failed) = (false, Ok(()));
+    // Taken out before they are dropped: a log call that leaves a log does not wait for the unmapping of others.
+    drop(std::mem::take(&mut *lock(&shared.spent)));
     for writer in &writers(shared) {
         match writer.prepare_ahead() {
             Ok(prepared) => worked |= prepared,

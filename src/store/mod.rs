@@ -39,9 +39,9 @@ pub(crate) use crate::segment::{Along, ChunkRun, Position, Room, SeriesChunks};
 pub(crate) use snapshot::{ChartSource, Piece};
 
 use crate::catalog::Journal;
-use crate::env::{Env, Lock};
+use crate::env::{Env, Lock, Window};
 use crate::error::{Error, IoContext, Result};
-use crate::log::LogWriter;
+use crate::log::FullLog;
 use crate::options::StoreOptions;
 use crate::segment::{Head, SegmentReader};
 use crate::types::{LogId, RunId};
@@ -133,7 +133,9 @@ pub(crate) struct Shared {
     /// The writers of this process.
     writers: Mutex<Vec<Weak<RunCore>>>,
     /// Logs that writers of this process have filled or ended, to be sealed.
-    retired: Mutex<Vec<(RunId, LogWriter)>>,
+    retired: Mutex<Vec<(RunId, FullLog)>>,
+    /// Memory of logs that writers of this process have left, to be unmapped.
+    spent: Mutex<Vec<Window>>,
     /// Runs whose files want attention: sealing, completing, compacting.
     to_settle: Mutex<Vec<RunId>>,
     incidents: Mutex<Vec<Incident>>,

@@ -47,6 +47,7 @@ impl Store {
             segments: Mutex::new(HashMap::new()),
             writers: Mutex::default(),
             retired: Mutex::default(),
+            spent: Mutex::default(),
             to_settle: Mutex::default(),
             incidents: Mutex::default(),
             maintenance: Mutex::default(),

@@ -186,7 +186,8 @@ impl RunCore {
     /// Makes everything published so far durable; returns the number of the last call in it.
     fn sync_once(&self) -> Result<u64> {
         let SyncWork { sequence, files, names } = self.appender.lock().begin_sync()?;
-        let synced = files.iter().try_for_each(|file| file.sync().at(&self.dir, "sync a log in")).and_then(|()| {
+        let mut files = files.iter().filter(|(_, sealed)| !sealed.is_set());
+        let synced = files.try_for_each(|(file, _)| file.sync().at(&self.dir, "sync a log in")).and_then(|()| {
             if !names {
                 return Ok(());
             }
@@ -226,10 +227,14 @@ impl RunCore {
 
     /// Hands full logs over for sealing. They stay locked until that is done.
     fn retire(&self, full: Vec<LogWriter>) {
-        if !full.is_empty() {
-            lock(&self.shared.retired).extend(full.into_iter().map(|log| (self.id, log)));
-            self.shared.seal_alarm.ring();
+        if full.is_empty() {
+            return;
         }
+        let (full, spent): (Vec<_>, Vec<_>) = full.into_iter().map(LogWriter::leave).unzip();
+        lock(&self.shared.spent).extend(spent.into_iter().flatten());
+        self.shared.append_alarm.ring();
+        lock(&self.shared.retired).extend(full.into_iter().map(|log| (self.id, log)));
+        self.shared.seal_alarm.ring();
     }
 
     pub(super) fn end(&self, status: RunStatus, cause: StatusCause, end_time: Option<i64>) -> Result<()> {

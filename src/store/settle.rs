@@ -15,7 +15,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry};
 use crate::format::log::FRAMES_AT;
 use crate::format::record::Meta;
-use crate::log::{LogEnd, LogWriter};
+use crate::log::{FullLog, LogEnd};
 use crate::segment::{Head, SegmentWriter, Written, seal};
 use crate::types::{ExperimentId, LogId, RunId};
 use std::path::Path;
@@ -50,14 +50,15 @@ impl Shared {
     }
 
     /// Seals a log that this process has filled and still holds.
-    pub(super) fn seal_own(&self, run: RunId, log: &LogWriter) -> Result<()> {
-        let path = log.path();
+    pub(super) fn seal_own(&self, run: RunId, log: &FullLog) -> Result<()> {
+        let path = &log.path;
         let (Some(dir), Some(id)) = (path.parent(), log_id_of(path)) else { return Ok(()) };
         let content = self.log_content(run, id, path, false)?;
         if let LogEnd::Damaged { offset, reason } = content.end {
             return Err(Error::corrupt(path, offset, reason));
         }
         self.write_segment(dir, run, id, &content.head, &[])?;
+        log.sealed.set();
         self.remove_log(run, id, path)?;
         self.reuse(content.head);
         Ok(())
