@@ -116,14 +116,7 @@ impl Extent for MappedExtent {
         Ok(())
     }
 
-    fn prefault(&mut self, large_pages: bool) {
-        #[cfg(target_os = "linux")]
-        if large_pages {
-            // A wish: a kernel without it refuses, and the pages are then the usual ones.
-            let _ = self.map.advise(memmap2::Advice::HugePage);
-        }
-        #[cfg(not(target_os = "linux"))]
-        let _ = large_pages;
+    fn prefault(&mut self) {
         #[cfg(target_os = "linux")]
         match self.map.advise(memmap2::Advice::PopulateWrite) {
             // EINVAL: a kernel before 5.14. Any other failure (no memory, an I/O error) would meet a touching store
@@ -199,8 +192,7 @@ mod tests {
         let file = file_of(3 * 4096);
         file.write_all_at(b"abc", 4096).unwrap();
         let mut extent = MappedExtent::new(&file, 0, 3 * 4096).unwrap();
-        extent.prefault(false);
-        extent.prefault(true);
+        extent.prefault();
         extent.touch_pages();
         assert_eq!(&extent.bytes_mut()[4096..4099], b"abc");
         assert_eq!(extent.bytes_mut()[0], 0);

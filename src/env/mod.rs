@@ -124,10 +124,8 @@ pub(crate) trait Extent: Debug + Send {
     /// of, after all earlier stores (release order). Without mapping, what was not written back is not in
     /// the file before it: call [`Extent::write_back`] first.
     fn store_word(&mut self, at: usize, value: u64) -> io::Result<()>;
-    /// Touches the pages of the extent ahead of need, so that the appender does not fault. `large_pages`: in units as
-    /// large as the system has, which makes this, and the faults after each sync, many times cheaper, and every sync
-    /// write a whole unit where one byte of it was stored: for writers that fill many units between two syncs.
-    fn prefault(&mut self, large_pages: bool);
+    /// Touches the pages of the extent ahead of need, so that the appender does not fault.
+    fn prefault(&mut self);
 }
 
 /// An extent that somebody holds. The mapped one of the real machine is called without indirection: every log call
@@ -163,10 +161,10 @@ impl Window {
         }
     }
 
-    pub(crate) fn prefault(&mut self, large_pages: bool) {
+    pub(crate) fn prefault(&mut self) {
         match self {
-            Self::Mapped(extent) => extent.prefault(large_pages),
-            Self::Other(extent) => extent.prefault(large_pages),
+            Self::Mapped(extent) => extent.prefault(),
+            Self::Other(extent) => extent.prefault(),
         }
     }
 }

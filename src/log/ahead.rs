@@ -16,8 +16,6 @@ const MAX_STEP_BYTES: u64 = 16 << 20;
 /// A log can grow to this length: offsets are stored in 32 bits.
 const MAX_LOG_BYTES: u64 = u32::MAX as u64 & !0xfff;
 const PAGE: u64 = 4096;
-/// What a large page takes on common machines; a shorter piece is not worth one.
-const LARGE_PAGE: u64 = 2 << 20;
 /// Length of what is stored last when a log begins: until it is there the log says nothing.
 const MAGIC: usize = 8;
 
@@ -29,24 +27,15 @@ pub(crate) struct NextExtent {
     start: u64,
     len: u64,
     mapped: bool,
-    large_pages: bool,
     extent: Option<Window>,
 }
 
 impl NextExtent {
     /// Plans the extent from `start` on: it doubles the file, within bounds, and has `at_least` bytes.
-    pub(super) fn new(
-        path: &Path,
-        file: &Arc<dyn File>,
-        start: u64,
-        at_least: u64,
-        mapped: bool,
-        large_pages: bool,
-    ) -> Self {
+    pub(super) fn new(path: &Path, file: &Arc<dyn File>, start: u64, at_least: u64, mapped: bool) -> Self {
         let len = start.min(MAX_STEP_BYTES).max(at_least).next_multiple_of(PAGE);
         let (path, file) = (path.to_path_buf(), Arc::clone(file));
-        let large_pages = large_pages && len >= LARGE_PAGE;
-        Self { path, file, start, len, mapped, large_pages, extent: None }
+        Self { path, file, start, len, mapped, extent: None }
     }
 
     /// Allocates, maps and touches the piece. Needs no lock of the writer: nobody else looks at this part of the file.
@@ -56,7 +45,7 @@ impl NextExtent {
         }
         allocate(&*self.file, &self.path, self.start, self.len, self.mapped)?;
         let mut extent = self.file.extent(self.start, self.len as usize, self.mapped).at(&self.path, "map")?;
-        extent.prefault(self.large_pages);
+        extent.prefault();
         self.extent = Some(extent);
         Ok(())
     }
@@ -69,7 +58,6 @@ impl NextExtent {
             match self.prepare() {
                 Err(Error::DiskFull { .. }) if self.len > least => {
                     self.len = (self.len / 2).next_multiple_of(PAGE).clamp(least, self.len - PAGE);
-                    self.large_pages &= self.len >= LARGE_PAGE;
                 }
                 prepared => return prepared,
             }
@@ -83,10 +71,6 @@ impl NextExtent {
     /// Whether it is prepared, begins at `start` and has `need` bytes.
     pub(super) fn is_ready(&self, start: u64, need: u64) -> bool {
         self.extent.is_some() && self.start == start && self.len >= need
-    }
-
-    pub(super) fn has_large_pages(&self) -> bool {
-        self.large_pages
     }
 
     pub(super) fn into_extent(self) -> Option<Window> {
@@ -108,7 +92,6 @@ fn allocate(file: &dyn File, path: &Path, start: u64, len: u64, mapped: bool) ->
 pub(crate) struct LogPlan {
     /// Bytes of the file that are made ready.
     pub(crate) len: u64,
-    pub(crate) large_pages: bool,
     pub(crate) mapped: bool,
 }
 
@@ -117,9 +100,7 @@ impl LogPlan {
     pub(crate) fn after_first(bytes: u64, fast: bool, mapped: bool) -> Self {
         // A piece more than the bytes at which the log will be left, so that the call that gets there fits.
         let whole = bytes.min(MAX_STEP_BYTES) + FIRST_BYTES;
-        let large_pages = fast && whole >= LARGE_PAGE;
-        let whole = whole.next_multiple_of(if large_pages { LARGE_PAGE } else { PAGE });
-        Self { len: if fast { whole } else { FIRST_BYTES }, large_pages, mapped }
+        Self { len: if fast { whole.next_multiple_of(PAGE) } else { FIRST_BYTES }, mapped }
     }
 }
 
@@ -156,9 +137,9 @@ impl BlankLog {
         allocate(&*file, path, 0, plan.len, plan.mapped)?;
         file.write_at(BLANK_MARK, BLANK_MARK_AT).at(path, "write")?;
         let mut head = file.extent(0, PAGE as usize, plan.mapped).at(path, "map")?;
-        head.prefault(false);
+        head.prefault();
         let mut extent = file.extent(FRAMES_AT, (plan.len - FRAMES_AT) as usize, plan.mapped).at(path, "map")?;
-        extent.prefault(plan.large_pages);
+        extent.prefault();
         Ok(Self { path: path.to_path_buf(), file, plan, head, extent })
     }
 

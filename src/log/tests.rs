@@ -158,7 +158,7 @@ fn a_prepared_log_says_nothing_until_it_begins() {
             let (env, other) = (disk.process(), disk.process());
             env.fs.create_dir_all(Path::new("/logs")).unwrap();
             disk.crash_at(n, crash);
-            let plan = LogPlan { len: 1 << 16, large_pages: false, mapped };
+            let plan = LogPlan { len: 1 << 16, mapped };
             let Ok(blank) = BlankLog::create(&env, path(), plan) else { continue };
             if env.fs.read_dir(Path::new("/")).is_ok() {
                 assert!(matches!(LogReader::open(&other, path()).unwrap(), Opened::Prepared));

@@ -44,9 +44,6 @@ pub(crate) struct LogWriter {
     ask_at: u64,
     /// Extents that are full: unmapping them takes longer than a call may.
     spent: Vec<Window>,
-    /// Whether later extents shall have large pages, and whether some extent has had them: see [`crate::env::Extent::prefault`].
-    large_pages: bool,
-    has_large_pages: bool,
     /// A call of so many bytes behind `at` fits when it ends before this.
     room_end: u64,
     /// Where the current frame begins, and the end of what was written to it. The frame is empty when they are equal.
@@ -103,7 +100,7 @@ impl LogWriter {
     /// nobody ever finds a log without header or lock.
     pub(crate) fn create(env: &Env, path: &Path, header: &LogHeader, mapped: bool) -> Result<Self> {
         let temporary = path.with_extension("log-new");
-        let plan = LogPlan { len: FIRST_BYTES, large_pages: false, mapped };
+        let plan = LogPlan { len: FIRST_BYTES, mapped };
         let made = BlankLog::fill(env, &temporary, path, plan).and_then(|blank| blank.begin(header));
         let made = made.and_then(|writer| {
             env.fs.rename(&temporary, path).at(path, "create")?;
@@ -132,8 +129,6 @@ impl LogWriter {
             next: None,
             ask_at: 0,
             spent: Vec::new(),
-            large_pages: blank.plan.large_pages,
-            has_large_pages: blank.plan.large_pages,
             room_end: 0,
             frame_at: FRAMES_AT,
             at: FRAMES_AT,
@@ -243,7 +238,7 @@ impl LogWriter {
     }
 
     fn plan(&self, at_least: u64) -> NextExtent {
-        NextExtent::new(&self.path, &self.file, self.extent_end, at_least, self.mapped, self.large_pages)
+        NextExtent::new(&self.path, &self.file, self.extent_end, at_least, self.mapped)
     }
 
     /// The length at which the next extent should be asked for: early in a long extent, since it takes longer to
@@ -281,16 +276,6 @@ impl LogWriter {
         }
     }
 
-    /// Whether later extents have large pages.
-    pub(crate) fn set_large_pages(&mut self, yes: bool) {
-        self.large_pages = yes;
-    }
-
-    /// Whether pages of this log are large ones.
-    pub(crate) fn has_large_pages(&self) -> bool {
-        self.has_large_pages
-    }
-
     /// Extents that nobody writes to any more, to be unmapped where nobody waits.
     pub(crate) fn take_spent(&mut self) -> Vec<Window> {
         std::mem::take(&mut self.spent)
@@ -304,7 +289,6 @@ impl LogWriter {
 
     fn enter_next_extent(&mut self) -> Result<()> {
         let start = self.extent_end;
-        self.has_large_pages |= self.next.as_ref().is_some_and(NextExtent::has_large_pages);
         let ready = self.next.take().filter(|next| next.is_ready(start, 0));
         let Some((end, extent)) = ready.and_then(|next| Some((next.end(), next.into_extent()?))) else {
             return Err(no_room());

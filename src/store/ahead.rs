@@ -9,12 +9,8 @@ use crate::log::{BlankLog, LogPlan, LogWriter, NextExtent};
 use crate::types::{LogId, RunId};
 use std::path::PathBuf;
 
-/// Bytes that a writer logs between two syncs, from which on it counts as fast: then a sync writes most of each large
-/// page that it touches.
+/// Bytes that a writer logs between two syncs, from which on it counts as fast: its next log is made ready whole.
 const FAST_BYTES: u64 = 32 << 20;
-/// Bytes between two syncs below which it counts as slow, and for how many syncs in a row.
-const SLOW_BYTES: u64 = 1 << 20;
-const SLOW_SYNCS: u32 = 4;
 /// What a new log is sure to say before its first call, besides the definitions that the call brings.
 const PREAMBLE_ROOM: u64 = 32 << 10;
 
@@ -23,8 +19,6 @@ const PREAMBLE_ROOM: u64 = 32 << 10;
 pub(crate) struct Pace {
     looked_us: u64,
     bytes_at_look: u64,
-    bytes_at_sync: u64,
-    slow_syncs: u32,
 }
 
 impl Pace {
@@ -33,14 +27,6 @@ impl Pace {
         let (elapsed, logged) = (now_us.saturating_sub(self.looked_us), bytes.saturating_sub(self.bytes_at_look));
         (self.looked_us, self.bytes_at_look) = (now_us, bytes);
         u128::from(logged) * u128::from(interval_us) >= u128::from(FAST_BYTES) * u128::from(elapsed.max(1))
-    }
-
-    /// Notes a sync; whether the writer has been slow for some of them.
-    pub(super) fn is_slow_at_sync(&mut self, bytes: u64) -> bool {
-        let logged = bytes.saturating_sub(self.bytes_at_sync);
-        self.bytes_at_sync = bytes;
-        self.slow_syncs = if logged < SLOW_BYTES { self.slow_syncs.saturating_add(1) } else { 0 };
-        self.slow_syncs >= SLOW_SYNCS
     }
 }
 
@@ -139,16 +125,5 @@ mod tests {
         assert!(!pace.is_fast(2 * FAST_BYTES - 1, 2_000_000, 1_000_000));
         assert!(pace.is_fast(2 * FAST_BYTES - 1 + (64 << 10), 2_000_100, 1_000_000));
         assert!(!pace.is_fast(2 * FAST_BYTES, 9_000_000, 1_000_000));
-    }
-
-    #[test]
-    fn a_writer_is_slow_after_some_slow_syncs_in_a_row() {
-        let mut pace = Pace::default();
-        assert!(!pace.is_slow_at_sync(SLOW_BYTES));
-        let slow = |pace: &mut Pace, n: u32| (1..=n).all(|i| !pace.is_slow_at_sync(SLOW_BYTES + u64::from(i)));
-        assert!(slow(&mut pace, SLOW_SYNCS - 1));
-        assert!(!pace.is_slow_at_sync(3 * SLOW_BYTES));
-        assert!((0..SLOW_SYNCS - 1).all(|_| !pace.is_slow_at_sync(3 * SLOW_BYTES)));
-        assert!(pace.is_slow_at_sync(3 * SLOW_BYTES));
     }
 }

@@ -423,7 +423,6 @@ impl Appender {
             return Err(Error::Poisoned { path: self.dir.clone(), cause: cause.clone() });
         }
         let mut files = std::mem::take(&mut self.unsynced);
-        self.leave_large_pages_if_slow();
         if let Some(log) = self.log.as_mut() {
             log.close_and_publish()?;
             files.push((Arc::clone(log.file()), log.sealed().clone()));
@@ -453,16 +452,6 @@ impl Appender {
         self.full_bytes + self.log.as_ref().map_or(0, LogWriter::len)
     }
 
-    /// A log with large pages whose writer has become slow is ended: each sync would write a large page for a few
-    /// points.
-    fn leave_large_pages_if_slow(&mut self) {
-        let total = self.total_bytes();
-        let has_large_pages = self.log.as_ref().is_some_and(LogWriter::has_large_pages);
-        if self.pace.is_slow_at_sync(total) && has_large_pages {
-            (self.ask_log_at, self.new_log_at, self.attention_at) = (0, 0, 0);
-        }
-    }
-
     /// What this writer was promised to have prepared, for the thread that does it; `interval_us` is that of syncs.
     pub(crate) fn plan_ahead(&mut self, now_us: u64, interval_us: u64) -> AheadWork {
         let total = self.total_bytes();
@@ -474,7 +463,6 @@ impl Appender {
             return AheadWork { spent, ..AheadWork::default() };
         }
         let fast = self.pace.is_fast(total, now_us, interval_us);
-        log.set_large_pages(fast);
         let extent = if asked_extent { log.plan_next() } else { None };
         self.asked_extent = false;
         let log = asked_log.then(|| {

@@ -24,7 +24,7 @@ fn prepare(appender: &mut Appender, env: &Env, now_us: u64) -> Option<bool> {
     let (id, path, plan) = log?;
     let blank = BlankLog::create(env, &path, plan).unwrap();
     assert!(appender.install_log(NextLog::new(id, blank)).is_none());
-    Some(plan.large_pages)
+    Some(plan.len > 1 << 20)
 }
 
 fn log_bytes(appender: &mut Appender, bytes: usize) {
@@ -36,33 +36,20 @@ fn log_bytes(appender: &mut Appender, bytes: usize) {
 }
 
 #[test]
-fn a_fast_writer_gets_large_pages_and_leaves_them_when_it_is_slow() {
-    let disk = SimDisk::new(1);
-    let env = disk.process();
-    let mut appender = appender(&env, 4 << 20);
-    appender.number("loss").unwrap();
-    log_bytes(&mut appender, 3 << 20);
-    assert!(appender.take_wish());
-    assert_eq!(prepare(&mut appender, &env, SECOND / 100), Some(true));
-    let first = appender.log_path();
-    log_bytes(&mut appender, 2 << 20);
-    let second = appender.log_path();
-    assert_ne!(first, second);
-    assert_eq!(appender.take_full().len(), 1);
-    appender.take_wish();
-    let point = Point::new(1, 1, 0.5);
-    for second in 1..10 {
-        appender.point(0, point).unwrap();
-        appender.begin_sync().unwrap();
-        assert!(appender.take_full().is_empty());
-        if appender.take_wish() {
-            assert_eq!(prepare(&mut appender, &env, second * SECOND), Some(false));
-            break;
-        }
+fn the_next_log_of_a_fast_writer_is_made_ready_whole() {
+    for (now_us, whole) in [(SECOND / 100, true), (100 * SECOND, false)] {
+        let disk = SimDisk::new(1);
+        let env = disk.process();
+        let mut appender = appender(&env, 4 << 20);
+        appender.number("loss").unwrap();
+        log_bytes(&mut appender, 3 << 20);
+        assert!(appender.take_wish());
+        assert_eq!(prepare(&mut appender, &env, now_us), Some(whole));
+        let first = appender.log_path();
+        log_bytes(&mut appender, 2 << 20);
+        assert_ne!(first, appender.log_path());
+        assert_eq!(appender.take_full().len(), 1);
     }
-    appender.point(0, point).unwrap();
-    assert_ne!(appender.log_path(), second);
-    assert_eq!(appender.take_full().len(), 1);
 }
 
 #[test]

@@ -213,7 +213,7 @@ impl Extent for BufferedExtent {
         Ok(())
     }
 
-    fn prefault(&mut self, _large_pages: bool) {}
+    fn prefault(&mut self) {}
 }
 
 #[cfg(test)]

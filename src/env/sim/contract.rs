@@ -174,7 +174,7 @@ fn extents(env: &Env, root: &Path, mapped: bool) {
         assert_eq!(kind(reader.extent(0, 4096, true)), ErrorKind::PermissionDenied);
     }
     let mut extent = file.extent(4096, 8192, mapped).unwrap();
-    extent.prefault(false);
+    extent.prefault();
     assert_eq!(extent.bytes_mut().len(), 8192);
     assert_eq!(&extent.bytes_mut()[..8], b"before\0\0");
     extent.bytes_mut()[4096..4100].copy_from_slice(b"data");

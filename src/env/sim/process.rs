@@ -394,5 +394,5 @@ impl Extent for SimExtent {
         stored
     }
 
-    fn prefault(&mut self, _large_pages: bool) {}
+    fn prefault(&mut self) {}
 }
