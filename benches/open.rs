@@ -3,7 +3,7 @@
 //! catalog, or of the log, and adding them up. `-- --test` uses few runs and a small log.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-#[path = "support/folder.rs"]
+#[path = "../tests/it/folder.rs"]
 mod folder;
 #[path = "support/values.rs"]
 mod values;

@@ -1,8 +1,8 @@
 //! The content of several segments into a new one, column by column.
 //!
 //! Metrics that lie in the same groups in all inputs share an axis in the output. Each column is streamed from chunk
-//! to chunk. Memory is bounded by the output's index, a few chunks, and the steps and timestamps of one group where
-//! they are short enough to be kept.
+//! to chunk. Memory is bounded by the indexes of inputs and output, a few chunks, and the steps and timestamps of a group
+//! and its sister where they are short enough to be kept.
 
 use crate::error::Result;
 use crate::format::index::GroupIndex;
@@ -10,8 +10,8 @@ use crate::segment::{ChunkAxis, SegmentReader, SegmentWriter, is_shorter_beside}
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Rows of a group whose steps and timestamps are kept for all its metrics: 16 MiB. Those of longer groups are read
-/// again for each metric.
+/// Rows of a group whose steps and timestamps are kept for all its metrics, and those of its sister: 16 MiB each. Those of
+/// longer groups are read again for each metric.
 const MAX_KEPT_ROWS: usize = 1 << 20;
 
 /// Where a metric lies in each input: group and position.

@@ -7,7 +7,7 @@
 use crate::codec::BLOCK;
 use crate::codec::packed::FoundBlock;
 use crate::format::index::{AxisColumn, GroupIndex};
-use crate::types::{Stats, extremes};
+use crate::types::{Stats, extremes, first_equal};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::ops::Range;
@@ -63,7 +63,7 @@ impl Extremes {
     ) -> Self {
         // The value as it lies there, since of two zeros with different signs one was looked for, the other found.
         let found = |wanted: f64| {
-            let at = position(values, wanted)?;
+            let at = first_equal(values, wanted)?;
             Some(((first + at) as u32, *values.get(at)?))
         };
         let (smallest, largest) = match (low, high) {
@@ -86,15 +86,6 @@ impl Extremes {
         }
         self.nan_count += later.nan_count;
     }
-}
-
-/// Where a value first lies. Eight at a time: one by one there would be a jump for each.
-fn position(values: &[f64], wanted: f64) -> Option<usize> {
-    let (eights, rest) = values.as_chunks::<8>();
-    let has = |eight: &[f64; 8]| eight.iter().fold(false, |has, value| has | (*value == wanted));
-    let from = 8 * eights.iter().position(has).unwrap_or(eights.len());
-    let place = values.get(from..).unwrap_or(rest).iter().position(|value| *value == wanted)?;
-    Some(from + place)
 }
 
 /// What lies around a border between two rows: row `row` is the first after it.

@@ -8,6 +8,7 @@ mod chart;
 mod corpus;
 mod corruption;
 mod data_model;
+mod folder;
 mod golden;
 mod reopen;
 mod snapshots;

@@ -1,6 +1,7 @@
 //! What many scenarios need.
 
-use std::path::{Path, PathBuf};
+pub(crate) use crate::folder::{copy_dir, files};
+use std::path::PathBuf;
 use trackway::{ExperimentId, NewRun, Point, RunId, RunWriter, Snapshot, Store, StoreOptions};
 
 /// A store in a folder that goes with the value.
@@ -53,33 +54,4 @@ pub(crate) fn finished_run(store: &Store, name: &str) -> RunId {
 
 pub(crate) fn points(snapshot: &Snapshot, key: &str) -> Vec<Point> {
     snapshot.metric(key).unwrap().read().unwrap().iter().collect()
-}
-
-/// Copies a folder with everything below it.
-pub(crate) fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// All files below a folder whose name ends so, sorted.
-pub(crate) fn files(dir: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path, ending));
-        } else if path.to_string_lossy().ends_with(ending) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }

@@ -1,4 +1,4 @@
-//! Copies of folders.
+//! Folders of stores, looked into and copied.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// The files below a folder whose names end so.
+/// All files below a folder whose name ends so, sorted.
 pub(crate) fn files(dir: &Path, ending: &str) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
@@ -27,5 +27,6 @@ pub(crate) fn files(dir: &Path, ending: &str) -> Vec<std::path::PathBuf> {
             found.push(path);
         }
     }
+    found.sort();
     found
 }
