@@ -24,8 +24,8 @@ pub fn install(meter: Meter) {
 /// Bytes that a decoder may hold for each byte that it is given. The smallest definition of a metric, of four bytes,
 /// becomes one with statistics and empty columns; a vector that grows holds three times what it had.
 const MULTIPLE: usize = 512;
-/// And whatever it is given: messages, first pieces of what grows.
-const BASE: usize = 64 << 10;
+/// And whatever it is given: messages, first pieces of what grows, the buffer of 64 KiB that looks for zeros.
+const BASE: usize = 128 << 10;
 
 /// Runs a decoder of as many bytes as `given` says of what it has made: what comes packed counts as it is unpacked.
 ///
@@ -39,4 +39,21 @@ pub(super) fn decoding<T>(what: &str, given: impl FnOnce(&T) -> usize, decode: i
     let limit = BASE + MULTIPLE * given;
     assert!(peak <= limit, "{what} held {peak} bytes for {given}: {limit} at most");
     decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::panic::catch_unwind;
+
+    thread_local!(static PEAK: Cell<usize> = const { Cell::new(0) });
+
+    #[test]
+    fn a_decoder_may_hold_its_share_and_no_more() {
+        install(Meter { start: || PEAK.set(0), peak: || PEAK.get() });
+        let holds = |bytes: usize| catch_unwind(|| decoding("it", |_| 10, || PEAK.set(bytes))).is_ok();
+        assert!(holds(BASE + 10 * MULTIPLE));
+        assert!(!holds(BASE + 10 * MULTIPLE + 1));
+    }
 }

@@ -196,7 +196,7 @@ pub(super) fn read_log(bytes: &[u8], live: bool) -> Option<Head> {
         let _ = if live { reader.read_live(&mut visit) } else { reader.read_dead(&mut visit) };
         Some(head)
     };
-    decoding("a log", |head| head.as_ref().map_or(0, |head| given_to(head, bytes.len())), read)
+    decoding("a log", |head| head.as_ref().map_or(bytes.len(), |head| given_to(head, bytes.len())), read)
 }
 
 /// The entries of a catalog up to the first that is not whole.
