@@ -187,6 +187,24 @@ mod tests {
         assert!(extent.write_back(1, 4097).is_err());
     }
 
+    /// Memory without a file behind it has the same casts: miri, which maps no files, looks at these.
+    #[test]
+    fn casts_hold_up_on_anonymous_memory() {
+        let mut extent = MappedExtent { map: MmapMut::map_anon(2 * PAGE).unwrap() };
+        extent.bytes_mut()[PAGE + 1..PAGE + 4].copy_from_slice(b"abc");
+        extent.touch_pages();
+        for (at, value) in [(0, 1), (PAGE - 8, u64::MAX), (2 * PAGE - 8, 0x0102)] {
+            extent.store_word(at, value).unwrap();
+            assert_eq!(extent.bytes_mut()[at..at + 8], value.to_le_bytes());
+        }
+        assert!(extent.store_word(2 * PAGE, 1).is_err());
+        assert_eq!(&extent.bytes_mut()[PAGE..PAGE + 5], b"\0abc\0");
+        let region = Region::from_map(extent.map.make_read_only().unwrap());
+        let clone = region.clone();
+        drop(region);
+        assert_eq!(&clone[PAGE + 1..PAGE + 4], b"abc");
+    }
+
     #[test]
     fn prefault_keeps_content() {
         let file = file_of(3 * 4096);

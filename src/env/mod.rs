@@ -9,6 +9,7 @@ mod os;
 mod region;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod sim;
+pub(crate) mod sync;
 
 pub(crate) use region::Region;
 

@@ -205,6 +205,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "zstd is C")]
     fn entries_come_back_alone_and_in_numbers() {
         let runs: Vec<_> = (0..30).map(run).collect();
         let mut bytes = encode_one(ID, 64, &runs[1]);
@@ -231,6 +232,7 @@ mod tests {
 
     proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "zstd is C")]
         fn any_bytes_give_entries_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode_body(&bytes);
             let _ = next_entry(&mut Reader::new(&bytes), ID, 0);

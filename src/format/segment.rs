@@ -272,6 +272,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "zstd is C")]
     fn sections_and_trailers_notice_every_flipped_bit() {
         let id = FileId([1; 16]);
         for raw in [b"abcdefgh".to_vec(), vec![7; 5000], Vec::new()] {
@@ -299,7 +300,8 @@ mod tests {
         #[test]
         fn any_bytes_give_a_footer_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Footer::decode(&bytes, 64, 100);
-            let _ = decode_section(FileId([0; 16]), 0, &bytes);
+            // Miri runs no C.
+            let _ = cfg!(miri) || decode_section(FileId([0; 16]), 0, &bytes).is_ok();
         }
     }
 }

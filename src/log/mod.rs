@@ -11,6 +11,9 @@ pub(crate) use ahead::{BlankLog, LogPlan, NextExtent};
 pub(crate) use reader::{LogEnd, LogReader, Opened, header_error};
 pub(crate) use writer::{FullLog, LogWriter, Sealed};
 
+#[cfg(all(test, loom))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+mod loom_tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Reading a log, also while it is being written.
 
+use crate::env::sync::thread::yield_now;
 use crate::env::{Env, File};
 use crate::error::{Error, IoContext, Result};
 use crate::format::frame::{self, FRAME_HEADER, Next, Published};
@@ -80,7 +81,7 @@ impl LogReader {
                     return Ok(Opened::Log(reader));
                 }
                 // It may have been stored while it was read.
-                Err(_) if live && attempt < MAX_TRIES => std::thread::yield_now(),
+                Err(_) if live && attempt < MAX_TRIES => yield_now(),
                 Err(error) => return Err(header_error(path, error)),
             }
         }
@@ -121,7 +122,7 @@ impl LogReader {
                 Pass::End | Pass::Behind => return Ok(LogEnd::Complete),
                 Pass::Bad { offset, reason } => LogEnd::Damaged { offset, reason: reason.to_owned() },
             };
-            std::thread::yield_now();
+            yield_now();
         }
         Ok(end)
     }

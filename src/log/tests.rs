@@ -13,7 +13,7 @@ fn path() -> &'static Path {
     Path::new("/logs/a.log")
 }
 
-fn header() -> LogHeader {
+pub(super) fn header() -> LogHeader {
     LogHeader {
         file_id: FileId([1; 16]),
         run_id: RunId::from_bytes([2; 16]),
@@ -53,12 +53,12 @@ fn read(reader: &mut LogReader, live: bool) -> (Vec<u8>, LogEnd) {
     (seen, end.unwrap())
 }
 
-fn record(number: usize, len: usize) -> Vec<u8> {
+pub(super) fn record(number: usize, len: usize) -> Vec<u8> {
     (0..len.max(1)).map(|i| (number * 31 + i * 7 + 1) as u8).collect()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
     #[test]
     fn readers_see_every_call_and_nothing_else(
         calls in prop::collection::vec((prop_oneof![0usize..100, 0usize..40_000, Just(200_000)], 0u8..8), 1..40),

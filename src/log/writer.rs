@@ -1,5 +1,6 @@
 //! The one writer of a log.
 
+use crate::env::sync::atomic::{AtomicBool, Ordering};
 use crate::env::{Env, File, Window};
 use crate::error::{Error, IoContext, Result};
 use crate::format::frame::{self, FRAME_HEADER, Published};
@@ -10,7 +11,6 @@ use crate::log::ahead::{BlankLog, FIRST_BYTES, LogPlan, NextExtent};
 use crate::types::{FileId, LogId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A call that would make a frame longer begins a new one: short enough that a reader checks the open frame in a
 /// microsecond. A call that is longer by itself has a frame to itself.
@@ -383,16 +383,17 @@ impl LogWriter {
         if self.at_frame_start() {
             return Ok(());
         }
-        let payload = self.at - self.frame_at - FRAME_HEADER as u64;
-        let word = frame::close_word(self.running, payload as u32);
-        self.store_frame_word(self.frame_at, word)?;
         let next = frame::align(self.at);
-        // A call that was begun and given up has left bytes where the next frame's header must read as open.
+        // A call that was begun and given up has left bytes where the next frame's header must read as open: for whoever
+        // sees that this frame is closed, so before that.
         let (from, to) = ((self.at - self.extent_start) as usize, (next - self.extent_start) as usize + FRAME_HEADER);
         let to = to.min((self.extent_end - self.extent_start) as usize);
         if let Some(bytes) = self.extent.bytes_mut().get_mut(from..to) {
             bytes.fill(0);
         }
+        let payload = self.at - self.frame_at - FRAME_HEADER as u64;
+        let word = frame::close_word(self.running, payload as u32);
+        self.store_frame_word(self.frame_at, word)?;
         self.begin_frame(next);
         Ok(())
     }

@@ -342,6 +342,12 @@ impl Head {
         Ok(self.series.len() - 1)
     }
 
+    /// How long the tables are that lead from numbers of metrics and rows to their places: as the greatest number says.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn numbers(&self) -> usize {
+        self.metrics.len() + self.rows.len()
+    }
+
     /// What was said about the run.
     pub(crate) fn meta(&self) -> &[Meta] {
         &self.meta

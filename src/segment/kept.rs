@@ -6,12 +6,13 @@
 
 use crate::codec::BLOCK;
 use crate::codec::packed::FoundBlock;
+use crate::env::sync::{Mutex, MutexGuard, PoisonError};
 use crate::format::index::{AxisColumn, GroupIndex};
 use crate::types::{Stats, extremes, first_equal};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Bytes that summaries of blocks take at most: those of some 24 to 48 million rows in chunks of 4,096.
 const MAX_SUMMARY_BYTES: usize = 8 << 20;

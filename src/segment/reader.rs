@@ -6,6 +6,8 @@
 
 use super::kept::Kept;
 use crate::codec;
+use crate::env::sync::atomic::{AtomicU64, Ordering};
+use crate::env::sync::{Mutex, PoisonError};
 use crate::env::{Env, Region};
 use crate::error::{Error, IoContext, Result};
 use crate::format::header::{FileType, HEADER_LEN, Header};
@@ -16,8 +18,7 @@ use crate::log::header_error;
 use crate::types::{FileId, LogId, RunId};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 /// An open segment. Its bytes stay readable while it lives, also when the file was removed.
 #[derive(Debug)]

@@ -6,7 +6,11 @@
 //! meanwhile. Waiting is bounded work and then sleep, so that a holder whose thread was preempted is not kept from
 //! its core.
 
-use spin::mutex::{SpinMutex, SpinMutexGuard};
+use crate::env::sync::thread;
+#[cfg(all(test, shuttle))]
+use crate::env::sync::{Mutex as Taken, MutexGuard as AppendGuard};
+#[cfg(not(all(test, shuttle)))]
+use spin::mutex::{SpinMutex as Taken, SpinMutexGuard as AppendGuard};
 use std::time::Duration;
 
 /// Pauses before the second look, and most before a later one (some 10 us).
@@ -20,37 +24,51 @@ const SLEEP: Duration = Duration::from_micros(50);
 /// A value that log calls change one at a time. A panic of a holder leaves it unlocked, as it was: what it guards is
 /// replaced in one piece, or poisons itself.
 #[derive(Debug)]
-pub(super) struct AppendLock<T>(SpinMutex<T>);
+pub(super) struct AppendLock<T>(Taken<T>);
 
 impl<T> AppendLock<T> {
     pub(super) const fn new(value: T) -> Self {
-        Self(SpinMutex::new(value))
+        Self(Taken::new(value))
     }
 
     #[inline]
-    pub(super) fn lock(&self) -> SpinMutexGuard<'_, T> {
-        match self.0.try_lock() {
+    pub(super) fn lock(&self) -> AppendGuard<'_, T> {
+        match self.try_lock() {
             Some(guard) => guard,
             None => self.wait(),
         }
     }
 
+    #[cfg(not(all(test, shuttle)))]
+    #[inline]
+    fn try_lock(&self) -> Option<AppendGuard<'_, T>> {
+        self.0.try_lock()
+    }
+
+    /// A spinning mutex has no place where the scheduler could go on with its holder: shuttle's own takes its place.
+    #[cfg(all(test, shuttle))]
+    fn try_lock(&self) -> Option<AppendGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        }
+    }
+
     #[cold]
-    fn wait(&self) -> SpinMutexGuard<'_, T> {
-        let mut pauses = FIRST_PAUSES;
-        for look in 0u32.. {
+    fn wait(&self) -> AppendGuard<'_, T> {
+        let (mut look, mut pauses) = (0u32, FIRST_PAUSES);
+        loop {
             match look {
                 0..YIELD_AFTER => (0..pauses).for_each(|_| std::hint::spin_loop()),
-                YIELD_AFTER..SLEEP_AFTER => std::thread::yield_now(),
-                _ => std::thread::sleep(SLEEP),
+                YIELD_AFTER..SLEEP_AFTER => thread::yield_now(),
+                _ => thread::sleep(SLEEP),
             }
-            if let Some(guard) = self.0.try_lock() {
+            if let Some(guard) = self.try_lock() {
                 return guard;
             }
-            pauses = (pauses * 2).min(MAX_PAUSES);
+            (look, pauses) = (look.saturating_add(1), (pauses * 2).min(MAX_PAUSES));
         }
-        // Only after four thousand million looks.
-        self.0.lock()
     }
 }
 

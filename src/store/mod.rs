@@ -36,9 +36,13 @@ pub use statistics::{CodecStatistics, StoreStatistics};
 pub use verify::{Damage, VerifyReport};
 
 pub(crate) use crate::segment::{Along, ChunkRun, Position, Room, SeriesChunks};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use paths::{RunEntryName, log_name, parse_run_entry};
 pub(crate) use snapshot::{ChartSource, Piece};
 
 use crate::catalog::Journal;
+use crate::env::sync::atomic::{AtomicU64, Ordering};
+use crate::env::sync::{Mutex, MutexGuard, PoisonError};
 use crate::env::{Env, Lock, Window};
 use crate::error::{Error, IoContext, Result};
 use crate::log::FullLog;
@@ -50,8 +54,7 @@ use run_core::RunCore;
 use run_files::CachedHead;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use worker::Worker;
 
 /// A store: a folder with experiments and runs, open in this process.
@@ -313,3 +316,7 @@ impl Drop for Open {
         }
     }
 }
+
+#[cfg(all(test, shuttle))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+mod race_tests;

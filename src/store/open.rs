@@ -4,6 +4,8 @@ use super::paths::Paths;
 use super::worker::{Alarm, Worker};
 use super::{Open, Shared, Store};
 use crate::catalog::{Journal, write_new};
+use crate::env::sync::Mutex;
+use crate::env::sync::atomic::AtomicU64;
 use crate::env::{Env, FileKind};
 use crate::error::{Error, IoContext, Result};
 use crate::format::header::{FileType, Header, decode_body, encode_file};
@@ -12,8 +14,7 @@ use crate::options::{AppendMode, StoreOptions};
 use crate::types::FileId;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 impl Store {
     /// See [`Store::open`].

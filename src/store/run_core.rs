@@ -4,6 +4,7 @@ use super::append_lock::AppendLock;
 use super::appender::{Appender, SyncWork};
 use super::{Shared, lock};
 use crate::catalog::RunState;
+use crate::env::sync::{Condvar, Mutex, PoisonError, wait_while};
 use crate::error::{Error, IoContext, Result};
 use crate::format::record::{Change, Meta};
 use crate::log::LogWriter;
@@ -11,7 +12,7 @@ use crate::options::Durability;
 use crate::types::{ExperimentId, ParamKey, RunId, RunName, RunStatus, StatusCause, TagKey, check_value};
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the writer and its handles share.
@@ -165,8 +166,8 @@ impl RunCore {
         let wanted = state.served;
         let patience = Duration::from_micros((state.took_us / PATIENCE_PART).min(MAX_PATIENCE_US));
         let few = |state: &mut CommitState| state.waiting < wanted;
-        let waited = self.committer.arrived.wait_timeout_while(state, patience, few);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let Committer { state: mutex, arrived, .. } = &self.committer;
+        let mut state = wait_while(arrived, mutex, state, patience, few);
         state.served = state.waiting;
         state.last_us = self.shared.env.clock.monotonic_us();
         drop(state);

@@ -6,13 +6,15 @@
 use super::paths::{RunEntryName, parse_run_entry};
 use super::{Shared, lock};
 use crate::env::FileKind;
+use crate::env::sync::Mutex;
+use crate::env::sync::thread::yield_now;
 use crate::error::{Error, IoContext, Result};
 use crate::log::{LogEnd, LogReader, Opened};
 use crate::segment::{Head, SegmentReader};
 use crate::types::{LogId, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// How often a folder is listed again when it changes under the reader.
 const MAX_TRIES: usize = 50;
@@ -70,7 +72,7 @@ impl RunFiles {
                 Some(files) if again == names => return Ok(files),
                 _ => names = again,
             }
-            std::thread::yield_now();
+            yield_now();
         }
         // Only a folder that never rests gets here; each listing by itself is whole on common file systems.
         Self::open(shared, run, dir, &names)?.ok_or_else(|| Error::not_found("stable listing of", dir.display()))

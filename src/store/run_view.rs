@@ -13,6 +13,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// How often a run is read again because its writers went from log to log meanwhile. Each time they have filled another
+/// log, so that more than a few are needed only when a log is damaged.
+const MAX_OVERTAKEN: usize = 8;
+
 /// Something that holds points, in the order of the run's logs.
 #[derive(Clone, Debug)]
 pub(crate) enum PointSource {
@@ -45,6 +49,9 @@ pub(crate) struct RunView {
     pub(crate) lost_ends: Vec<Error>,
     /// When the latest log of the run was created: a new one must come later, whatever the clock says.
     pub(crate) last_log_us: u64,
+    /// Whether a log was read while it was written, and a later one of its writer when that had gone on to it: what came
+    /// between the two looks is missing, and the later log looks as if it had lost what lies before it.
+    overtaken: bool,
 }
 
 impl RunView {
@@ -55,6 +62,7 @@ impl RunView {
     /// with the power, was never acknowledged to be durable.
     pub(crate) fn read(shared: &Shared, experiment_id: ExperimentId, id: RunId) -> Result<Self> {
         let dir = shared.paths.run(experiment_id, id);
+        let mut times_overtaken = 0;
         loop {
             let files = RunFiles::scan(shared, id, &dir)?;
             if files.is_empty() {
@@ -63,6 +71,7 @@ impl RunView {
             match Self::from_files(shared, experiment_id, id, files) {
                 // Sealed between listing and opening: the segment is there now.
                 Err(error) if error.is_missing_file() => {}
+                Ok(view) if view.overtaken && times_overtaken < MAX_OVERTAKEN => times_overtaken += 1,
                 Ok(view) if view.is_blank() => return Err(Error::not_found("run", id)),
                 // A log that was sealed after the listing looks as if its writer were gone. Before that is believed
                 // the folder must still say the same.
@@ -86,6 +95,7 @@ impl RunView {
         let (mut dead_logs, mut live_logs) = (Vec::new(), 0);
         let (mut damage, mut lost_ends) = (Vec::new(), Vec::new());
         let mut ends: BTreeMap<LogId, u64> = BTreeMap::new();
+        let (mut unfinished, mut overtaken) = (BTreeMap::new(), false);
         for (log, path) in &files.logs {
             let content = match shared.log_content(id, *log, path, true) {
                 Err(error @ (Error::Corrupt { .. } | Error::UnsupportedFormat { .. })) => {
@@ -94,6 +104,12 @@ impl RunView {
                 }
                 content => content?,
             };
+            overtaken |= content.before.is_some_and(|(before, end)| {
+                unfinished.get(&before).is_some_and(|position| *position < u64::from(end))
+            });
+            if content.live && content.end == LogEnd::Complete {
+                unfinished.insert(*log, content.position);
+            }
             let content = files.doubt(content, &ends);
             ends.insert(*log, content.position);
             let LogContent { head, end, live, .. } = content;
@@ -114,7 +130,7 @@ impl RunView {
         let logs = sealed.chain(files.logs.iter().map(|(log, _)| log));
         let last_log_us = logs.map(|log| log.created_us).max().unwrap_or(0);
         shared.saw_change(state.latest_us().max(last_log_us));
-        Ok(Self { id, experiment_id, state, sources, dead_logs, live_logs, files, lost_ends, last_log_us })
+        Ok(Self { id, experiment_id, state, sources, dead_logs, live_logs, files, lost_ends, last_log_us, overtaken })
     }
 
     fn is_blank(&self) -> bool {

@@ -4,9 +4,10 @@
 //! (extents and logs before they are needed), one syncs what is due, one seals, settles and compacts.
 
 use super::{Shared, lock, maintenance};
+use crate::env::sync::thread::{Builder, JoinHandle};
+use crate::env::sync::{Condvar, Mutex, wait_while};
 use crate::error::{Error, Result};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest sleep: how late another process's wish or a due sync may be noticed.
@@ -46,8 +47,7 @@ impl Alarm {
     fn wait(&self, timeout: Duration) -> bool {
         let state = lock(&self.state);
         let quiet = |state: &mut Signal| *state == Signal::Quiet;
-        let waited = self.rung.wait_timeout_while(state, timeout, quiet);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = wait_while(&self.rung, &self.state, state, timeout, quiet);
         if *state == Signal::Stop {
             return false;
         }
@@ -79,7 +79,7 @@ impl Worker {
         ];
         for (name, alarm, round, tick, gives_way) in rounds {
             let shared = Arc::clone(shared);
-            let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let spawned = Builder::new().name(name.to_owned()).spawn(move || {
                 if gives_way {
                     crate::env::give_way();
                 }

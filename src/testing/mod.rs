@@ -18,6 +18,7 @@ pub mod checks;
 pub mod column;
 mod compare;
 mod loss;
+pub mod meter;
 mod model;
 mod observe;
 mod op;

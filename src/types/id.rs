@@ -140,7 +140,9 @@ impl LogId {
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (created, salt) = text.split_once('-')?;
-        if created.len() != 16 || salt.len() != 16 {
+        // Only one spelling is ours: of two files that name the same log one would be lost.
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if [created, salt].iter().any(|part| part.len() != 16 || !part.bytes().all(is_digit)) {
             return None;
         }
         Some(Self { created_us: u64::from_str_radix(created, 16).ok()?, salt: u64::from_str_radix(salt, 16).ok()? })
@@ -170,5 +172,13 @@ mod tests {
         assert_eq!(LogId::parse(&id.to_string()), Some(id));
         assert!(id < LogId { created_us: 0x1235, salt: 0 });
         assert_eq!(LogId::parse("12-34"), None);
+    }
+
+    /// Found by the fuzz target `names`: a sign and capitals were passed over, so that a second file named the same log.
+    #[test]
+    fn log_ids_have_one_spelling() {
+        assert_eq!(LogId::parse("+000000000001234-ffffffffffffffff"), None);
+        assert_eq!(LogId::parse("000000000000123A-ffffffffffffffff"), None);
+        assert_eq!(LogId::parse("0000000000001234-+fffffffffffffff"), None);
     }
 }

@@ -40,8 +40,9 @@ mod tests;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use super::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Env, Fs};
 use node::FileNode;
 use process::{SimClock, SimFs};

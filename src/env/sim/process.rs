@@ -6,13 +6,13 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::node::BLOCK;
 use super::state::{Apply, State};
 use super::tree::{Ino, Node};
 use super::{Op, SimDisk};
+use crate::env::sync::thread;
 use crate::env::{Clock, DirEntry, Extent, File, FileKind, Fs, Lock, Metadata, Region, Window};
 
 /// Real time after which a lock that nobody gives back counts as a deadlock of the test.

@@ -1,13 +1,16 @@
 //! Decoders of bytes without a file around them.
 
+use super::super::meter::decoding;
 use super::edited;
 use crate::codec::{self, CodecId, Effort};
+use crate::format::catalog::{EntryState, encode_many, next_entry};
 use crate::format::frame::{self, Next, Published};
 use crate::format::header::{FileType, HEADER_LEN, Header, decode_body, encode_file};
 use crate::format::index::GroupIndex;
 use crate::format::record::{Base, Meta, Record};
 use crate::format::segment::{Footer, Trailer, decode_section, encode_section};
-use crate::format::wire::Reader;
+use crate::format::wire::{self, Reader, put_varint};
+use crate::limits;
 use crate::segment::Head;
 use crate::types::{Experiment, ExperimentId, FileId, LifecycleStage};
 
@@ -46,7 +49,7 @@ pub fn frame(bytes: &[u8]) {
     }
     // A valid frame with the bytes as payload comes back.
     let seed = frame::seed(ID, 4096);
-    let running = crate::format::wire::crc(seed, file);
+    let running = wire::crc(seed, file);
     let mut valid = frame::close_word(running, file.len() as u32).to_le_bytes().to_vec();
     valid.extend_from_slice(file);
     let end = Published { end: frame::align(4096 + valid.len() as u64) as u32, crc: 0 };
@@ -54,6 +57,12 @@ pub fn frame(bytes: &[u8]) {
         let Next::Frame { payload, .. } = frame::next(&valid, 4096, end, ID) else { panic!("no frame") };
         assert_eq!(payload, file);
     }
+}
+
+/// What counts as given to a head that took so many bytes: the number of a metric or row can be any below the limit, and
+/// its table is as long, of four bytes an entry, twice while it grows.
+pub(super) fn given_to(head: &Head, bytes: usize) -> usize {
+    bytes + head.numbers() / 32
 }
 
 /// Records as a frame has them, and records about a run as a segment has them.
@@ -64,15 +73,22 @@ pub fn record(bytes: &[u8]) {
     if head.ingest(first, 0).is_ok() {
         let _ = head.ingest(bytes, first.len());
     }
-    let mut head = Head::default();
-    let _ = head.ingest(bytes, 0);
-    head.count();
+    let head = decoding(
+        "records of a log",
+        |head| given_to(head, bytes.len()),
+        || {
+            let mut head = Head::default();
+            let _ = head.ingest(bytes, 0);
+            head.count();
+            head
+        },
+    );
     for series in head.series() {
         assert_eq!(head.stats(series).count, head.points(series, 0).count() as u64);
     }
     let (mut reader, mut base) = (Reader::new(bytes), Base::default());
     while !reader.is_empty() && Record::decode(&mut reader, &mut base, |row| Some(row as usize % 8)).is_ok() {}
-    if let Ok(records) = Meta::decode_all(bytes) {
+    if let Ok(records) = decoding("records of a segment", |_| bytes.len(), || Meta::decode_all(bytes)) {
         assert_eq!(Meta::decode_all(&Meta::encode_all(&records)).as_ref(), Ok(&records));
         let state = crate::catalog::RunState::from_records(&records);
         assert_eq!(crate::catalog::RunState::from_records(&state.records()).records(), state.records());
@@ -85,9 +101,10 @@ pub fn codec(bytes: &[u8]) {
     let n = usize::try_from(number(head) >> 8).unwrap_or(0) % 5000;
     let codec = CodecId::ALL[usize::from(head.first().copied().unwrap_or(0)) % CodecId::ALL.len()];
     let (mut ints, mut floats) = (vec![1], vec![1.0]);
-    let read = codec::decode_ints(codec, column, n, &mut ints);
+    let given = column.len() + 8 * n;
+    let read = decoding("integers", |_| given, || codec::decode_ints(codec, column, n, &mut ints));
     assert_eq!(ints.len(), if read.is_ok() { n + 1 } else { 1 });
-    let read = codec::decode_floats(codec, column, n, &mut floats);
+    let read = decoding("floats", |_| given, || codec::decode_floats(codec, column, n, &mut floats));
     assert_eq!(floats.len(), if read.is_ok() { n + 1 } else { 1 });
     if let Ok(text) = codec::text::decompress(column, n) {
         assert_eq!(text.len(), n);
@@ -111,17 +128,18 @@ pub fn codec(bytes: &[u8]) {
 pub fn footer(bytes: &[u8]) {
     let (head, raw) = split(bytes, 4);
     let end = 64 + number(head);
-    if let Ok(footer) = Footer::decode(raw, 64, end) {
+    if let Ok(footer) = decoding("a footer", |_| raw.len(), || Footer::decode(raw, 64, end)) {
         let again = Footer::decode(&footer.encode(), 64, end);
         // As text, since NaN differs from itself.
         assert_eq!(format!("{again:?}"), format!("{:?}", Ok::<_, ()>(&footer)));
     }
-    if let Ok(index) = GroupIndex::decode(raw, 64, end) {
+    if let Ok(index) = decoding("an index", |_| raw.len(), || GroupIndex::decode(raw, 64, end)) {
         let again = GroupIndex::decode(&index.encode(), 64, end);
         assert_eq!(format!("{again:?}"), format!("{:?}", Ok::<_, ()>(&index)));
     }
     let _ = Trailer::decode(raw, ID);
     let _ = decode_section(ID, 64, raw);
+    unpack(number(head) as u32, raw);
     let section = encode_section(ID, 64, raw);
     assert_eq!(decode_section(ID, 64, &section).as_deref(), Ok(raw));
     let damaged = edited(&section, head);
@@ -130,7 +148,53 @@ pub fn footer(bytes: &[u8]) {
     }
 }
 
-/// The header of every kind of file, alone and around a small body.
+/// What so many packed bytes may be unpacked to, in bytes that a decoder is given: what they say, if they can. A block
+/// of zstd has four bytes at least and yields 128 KiB at most.
+fn unpacked(stored: usize, raw_len: u64) -> usize {
+    let possible = (stored as u64 / 4).saturating_mul(128 << 10).min(limits::MAX_SECTION_BYTES as u64);
+    if raw_len <= possible { raw_len as usize } else { 0 }
+}
+
+/// A section with the right checksum takes what it says that it unpacks to, once.
+fn unpack(raw_len: u32, stored: &[u8]) {
+    let mut section = [raw_len.to_le_bytes(), (stored.len() as u32).to_le_bytes()].concat();
+    let crc = wire::crc(wire::crc(wire::crc_seed(&ID.0, 64), &section), stored);
+    section.extend_from_slice(&crc.to_le_bytes());
+    section.extend_from_slice(stored);
+    let given = stored.len() + unpacked(stored.len(), u64::from(raw_len)) / 64;
+    let read = decoding("a section", |_| given, || decode_section(ID, 64, &section));
+    assert!(read.is_err() || read.is_ok_and(|raw| raw.len() == raw_len as usize));
+}
+
+/// Entries of a catalog behind their checksums: of one run, of many that are packed, and packed by us.
+pub fn catalog_entry(bytes: &[u8]) {
+    let at = HEADER_LEN as u64;
+    let mut packed = vec![2];
+    put_varint(&mut packed, bytes.len() as u64);
+    packed.extend_from_slice(&codec::text::compress(bytes));
+    for body in [bytes, &packed] {
+        let mut entry = (body.len() as u32).to_le_bytes().to_vec();
+        let head_crc = wire::crc(wire::crc_seed(&ID.0, at), &entry);
+        entry.extend_from_slice(&head_crc.to_le_bytes());
+        entry.extend_from_slice(&wire::crc(head_crc, body).to_le_bytes());
+        entry.extend_from_slice(body);
+        let mut reader = Reader::new(body);
+        let raw_len = if reader.u8("kind") == Ok(2) { reader.varint("raw length").unwrap_or(0) } else { 0 };
+        let given = body.len() + unpacked(body.len(), raw_len);
+        let read = decoding("entries of a catalog", |_| given, || next_entry(&mut Reader::new(&entry), ID, at));
+        let Ok(Some(runs)) = read else { continue };
+        let again = next_entry(&mut Reader::new(&encode_many(ID, at, &runs)), ID, at);
+        // As text, since NaN differs from itself.
+        assert_eq!(format!("{again:?}"), format!("{:?}", Ok::<_, ()>(Some(&runs))));
+        for run in runs {
+            if let EntryState::Settled(summary) = run.state {
+                let _ = Meta::decode_all(&summary.meta);
+            }
+        }
+    }
+}
+
+/// The header of every kind of file, alone and around a small body, and with the checksums that it should have.
 pub fn header(bytes: &[u8]) {
     for file_type in FileType::ALL {
         if let Ok(header) = Header::decode(bytes, file_type) {
@@ -138,6 +202,18 @@ pub fn header(bytes: &[u8]) {
         }
     }
     let _ = crate::format::log::LogHeader::decode(bytes);
+    for file_type in FileType::ALL {
+        let mut sealed = [file_type.magic(), bytes.get(8..).unwrap_or_default()].concat();
+        sealed.resize(sealed.len().max(128), 0);
+        let crc = wire::crc(0, &sealed[..60]);
+        sealed[60..64].copy_from_slice(&crc.to_le_bytes());
+        if let Ok(header) = Header::decode(&sealed, file_type) {
+            let crc = wire::crc(wire::crc_seed(&header.file_id.0, 64), &sealed[64..124]);
+            sealed[124..128].copy_from_slice(&crc.to_le_bytes());
+            let log = crate::format::log::LogHeader::decode(&sealed);
+            assert!(file_type != FileType::Log || log.is_ok_and(|log| log.file_id == header.file_id));
+        }
+    }
     let (edits, body) = split(bytes, 8);
     let original = encode_file(&Header::new(FileType::Store, ID, [1; 16]), body);
     let damaged = edited(&original, edits);
@@ -150,7 +226,7 @@ pub fn header(bytes: &[u8]) {
 /// An experiment's file.
 pub fn experiment(bytes: &[u8]) {
     use crate::format::experiment::{decode, encode};
-    if let Ok(experiment) = decode(bytes) {
+    if let Ok(experiment) = decoding("an experiment", |_| bytes.len(), || decode(bytes)) {
         assert_eq!(decode(&encode(&experiment)), Ok(experiment));
     }
     let (edits, name) = split(bytes, 8);

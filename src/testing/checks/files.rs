@@ -1,7 +1,9 @@
 //! Whole files, by themselves and in a store.
 
+use super::super::meter::decoding;
 use super::super::observe::bits;
 use super::super::pools::Bits;
+use super::bytes::given_to;
 use super::edited;
 use crate::env::sim::SimDisk;
 use crate::env::{Env, Region};
@@ -15,19 +17,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-const STORE: &str = "/s";
+pub(super) const STORE: &str = "/s";
 /// The metrics of the samples.
 const METRICS: [&str; 4] = ["loss", "acc", "late", "wide"];
 
 type Series = BTreeMap<String, Vec<Bits>>;
 
 /// The files of a small store: one run sealed and compacted, one sealed twice, one with a log whose writer was killed.
-struct Sample {
-    files: Vec<(PathBuf, Vec<u8>)>,
+pub(super) struct Sample {
+    pub(super) files: Vec<(PathBuf, Vec<u8>)>,
     runs: BTreeMap<RunId, Series>,
 }
 
-fn options(env: &Env) -> StoreOptions {
+pub(super) fn options(env: &Env) -> StoreOptions {
     let mut options = StoreOptions::new().background(false).chunk_rows(64);
     options.env = Some(env.clone());
     options
@@ -49,7 +51,7 @@ fn log_some(store: &Store, id: RunId, from: i64, to: i64) -> crate::Result<()> {
     run.finish()
 }
 
-fn sample() -> &'static Sample {
+pub(super) fn sample() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| make_sample().unwrap())
 }
@@ -100,10 +102,15 @@ fn read_run(store: &Store, id: RunId) -> crate::Result<Series> {
     Ok(series)
 }
 
-fn file_with(extension: &str) -> &'static [u8] {
-    // The largest: it has most to damage.
+/// The largest file of a kind: it has most to damage.
+pub(super) fn file_with(extension: &str) -> (&'static Path, &'static [u8]) {
     let files = sample().files.iter().filter(|(path, _)| path.extension().is_some_and(|found| found == extension));
-    files.map(|(_, bytes)| &bytes[..]).max_by_key(|bytes| bytes.len()).unwrap()
+    files.map(|(path, bytes)| (path.as_path(), &bytes[..])).max_by_key(|(_, bytes)| bytes.len()).unwrap()
+}
+
+/// The run whose folder a file lies in.
+pub(super) fn file_of_run(path: &Path) -> Option<RunId> {
+    sample().runs.keys().find(|id| path.to_string_lossy().contains(&id.to_string())).copied()
 }
 
 /// Edits of a valid file, or, when the first byte is odd, bytes as they are.
@@ -145,7 +152,7 @@ fn read_segment(bytes: Vec<u8>) -> Option<BTreeMap<String, Vec<Option<Vec<Bits>>
 /// A segment is refused, or what is read of it is what was written.
 pub fn segment(bytes: &[u8]) {
     static WHOLE: OnceLock<BTreeMap<String, Vec<Option<Vec<Bits>>>>> = OnceLock::new();
-    let original = file_with("seg");
+    let (_, original) = file_with("seg");
     let whole = WHOLE.get_or_init(|| read_segment(original.to_vec()).unwrap());
     let is_edit = bytes.first().is_some_and(|first| first % 2 == 0);
     let Some(found) = read_segment(file_bytes(original, bytes)) else { return };
@@ -164,22 +171,32 @@ pub fn segment(bytes: &[u8]) {
 
 /// A log gives a beginning of what was written to it, in both ways of reading.
 pub fn log(bytes: &[u8]) {
-    let original = file_with("log");
+    let (_, original) = file_with("log");
     let is_edit = bytes.first().is_some_and(|first| first % 2 == 0);
-    let disk = SimDisk::new(2);
-    disk.set_contents("/a.log", file_bytes(original, bytes));
-    let env = disk.process();
+    let file = file_bytes(original, bytes);
     for live in [true, false] {
-        let Ok(Opened::Log(mut reader)) = LogReader::open(&env, Path::new("/a.log")) else { continue };
-        let mut head = Head::default();
-        let mut visit = |payload: &[u8], from: usize| head.ingest(payload, from);
-        let _ = if live { reader.read_live(&mut visit) } else { reader.read_dead(&mut visit) };
+        let Some(head) = read_log(&file, live) else { continue };
         for series in head.series().filter(|_| is_edit) {
             let found: Vec<Bits> = head.points(series, 0).map(bits).collect();
             let expected = sample().runs.values().filter_map(|run| run.get(&series.metric));
             assert!(expected.clone().any(|points| points.starts_with(&found)), "{}: {found:?}", series.metric);
         }
     }
+}
+
+/// What a log says, as far as it can be read; `None` when it is refused. `live`: as one that is being written.
+pub(super) fn read_log(bytes: &[u8], live: bool) -> Option<Head> {
+    let disk = SimDisk::new(2);
+    disk.set_contents("/a.log", bytes);
+    let env = disk.process();
+    let read = || {
+        let Ok(Opened::Log(mut reader)) = LogReader::open(&env, Path::new("/a.log")) else { return None };
+        let mut head = Head::default();
+        let mut visit = |payload: &[u8], from: usize| head.ingest(payload, from);
+        let _ = if live { reader.read_live(&mut visit) } else { reader.read_dead(&mut visit) };
+        Some(head)
+    };
+    decoding("a log", |head| head.as_ref().map_or(bytes.len(), |head| given_to(head, bytes.len())), read)
 }
 
 /// The entries of a catalog up to the first that is not whole.

@@ -1,13 +1,19 @@
 //! One function for each fuzz target: total on any bytes, or the engine is wrong.
 //!
 //! Some take the bytes as they are; others take a small valid file, made at first use, and the bytes as edits of it
-//! ([`edited`]): what is then read is what was written or an error, never something else.
+//! ([`edited`]): what is then read is what was written or an error, never something else. Others put the edited parts
+//! together again under right checksums (`forged`): what is behind those is reached, and must hold up by itself.
+//! A decoder may hold a multiple of what it is given, and no more ([`super::meter`]).
 
 mod bytes;
 mod files;
+mod forged;
+mod names;
 
-pub use bytes::{codec, experiment, footer, frame, header, record};
+pub use bytes::{catalog_entry, codec, experiment, footer, frame, header, record};
 pub use files::{catalog, log, segment, store_files};
+pub use forged::{log_forged, segment_forged};
+pub use names::names;
 
 use super::{Op, Setup, run_ops};
 
@@ -15,16 +21,20 @@ use super::{Op, Setup, run_ops};
 pub type Check = fn(&[u8]);
 
 /// Every check by the name of its fuzz target.
-pub const ALL: [(&str, Check); 11] = [
+pub const ALL: [(&str, Check); 15] = [
     ("catalog", catalog),
+    ("catalog_entry", catalog_entry),
     ("codec", codec),
     ("experiment", experiment),
     ("footer", footer),
     ("frame", frame),
     ("header", header),
     ("log", log),
+    ("log_forged", log_forged),
+    ("names", names),
     ("record", record),
     ("segment", segment),
+    ("segment_forged", segment_forged),
     ("store_files", store_files),
     ("store_ops", store_ops),
 ];
