@@ -82,7 +82,7 @@ fn a_read_only_file_system() {
         let dir = at.join(format!("store{writer}"));
         let mut child = start_writer(&dir, writer, 500);
         child.kill();
-        assert!(remount(&at, "ro"));
+        assert!(remount(&at, "bind,ro"));
         assert!(std::fs::write(at.join("file"), b"x").is_err());
         read_everything(&dir, writer, &child.acks());
         let error = Store::open(&dir).unwrap_err();
@@ -91,7 +91,7 @@ fn a_read_only_file_system() {
         // Nor can one be made there.
         let error = Store::open(at.join("other")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
-        assert!(remount(&at, "rw"));
+        assert!(remount(&at, "bind,rw"));
         let store = options(writer).background(false).open(&dir).unwrap();
         store.compact(&mut |_| {}).unwrap();
         assert_eq!(store.statistics().unwrap().log_files, 0);

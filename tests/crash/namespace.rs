@@ -90,7 +90,7 @@ pub(crate) fn mount_at(folder: &Path, kind: &str, mib: u64) -> Option<PathBuf> {
     is_mounted.then_some(at)
 }
 
-/// Mounts what is at `at` anew, with other options.
+/// Mounts what is at `at` anew, with other options: those with `bind` also where a user namespace is all there is.
 pub(crate) fn remount(at: &Path, options: &str) -> bool {
     mount(&["-o", &format!("remount,{options}"), at.to_str().unwrap()])
 }
