@@ -63,16 +63,25 @@ impl RunView {
             match Self::from_files(shared, experiment_id, id, files) {
                 // Sealed between listing and opening: the segment is there now.
                 Err(error) if error.is_missing_file() => {}
-                Ok(view) if view.is_blank() => return Err(Error::not_found("run", id)),
+                Ok(None) => {}
+                Ok(Some(view)) if view.is_blank() => return Err(Error::not_found("run", id)),
                 // A log that was sealed after the listing looks as if its writer were gone. Before that is believed
                 // the folder must still say the same.
-                Ok(view) if view.seems_vanished() && !view.files.is_same(&RunFiles::scan(shared, id, &dir)?) => {}
-                result => return result,
+                Ok(Some(view)) if view.seems_vanished() && !view.files.is_same(&RunFiles::scan(shared, id, &dir)?) => {}
+                Ok(Some(view)) => return Ok(view),
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn from_files(shared: &Shared, experiment_id: ExperimentId, id: RunId, mut files: RunFiles) -> Result<Self> {
+    /// `None` when a writer went on from one of its logs to the next while they were read one after the other: the
+    /// calls that came to the first one meanwhile would be missing, and later ones be there.
+    fn from_files(
+        shared: &Shared,
+        experiment_id: ExperimentId,
+        id: RunId,
+        mut files: RunFiles,
+    ) -> Result<Option<Self>> {
         let mut state = RunState::default();
         let mut sources = Vec::new();
         for segment in &files.segments {
@@ -86,6 +95,8 @@ impl RunView {
         let (mut dead_logs, mut live_logs) = (Vec::new(), 0);
         let (mut damage, mut lost_ends) = (Vec::new(), Vec::new());
         let mut ends: BTreeMap<LogId, u64> = BTreeMap::new();
+        // How far logs were read while they could still grow.
+        let mut growing: BTreeMap<LogId, u64> = BTreeMap::new();
         for (log, path) in &files.logs {
             let content = match shared.log_content(id, *log, path, true) {
                 Err(error @ (Error::Corrupt { .. } | Error::UnsupportedFormat { .. })) => {
@@ -94,6 +105,12 @@ impl RunView {
                 }
                 content => content?,
             };
+            if content.before.is_some_and(|(before, end)| growing.get(&before).is_some_and(|at| *at < u64::from(end))) {
+                return Ok(None);
+            }
+            if content.live {
+                growing.insert(*log, content.position);
+            }
             let content = files.doubt(content, &ends);
             ends.insert(*log, content.position);
             let LogContent { head, end, live, .. } = content;
@@ -114,7 +131,8 @@ impl RunView {
         let logs = sealed.chain(files.logs.iter().map(|(log, _)| log));
         let last_log_us = logs.map(|log| log.created_us).max().unwrap_or(0);
         shared.saw_change(state.latest_us().max(last_log_us));
-        Ok(Self { id, experiment_id, state, sources, dead_logs, live_logs, files, lost_ends, last_log_us })
+        let view = Self { id, experiment_id, state, sources, dead_logs, live_logs, files, lost_ends, last_log_us };
+        Ok(Some(view))
     }
 
     fn is_blank(&self) -> bool {
@@ -189,3 +207,7 @@ fn summaries(metrics: &BTreeMap<String, Stats>) -> impl Iterator<Item = (String,
 pub(crate) fn decode_meta(path: &Path, bytes: &[u8]) -> Result<Vec<Meta>> {
     Meta::decode_all(bytes).map_err(|error| Error::corrupt(path, 0, error.to_string()))
 }
+
+#[cfg(test)]
+#[path = "run_view_tests.rs"]
+mod tests;
