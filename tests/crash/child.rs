@@ -38,6 +38,8 @@ pub(crate) enum Task {
     Create,
     /// Resume the run and log to it.
     Resume,
+    /// Create the run, and log to it once standard input has ended.
+    CreateAndWait,
     /// Resume the run and log one point for each line of standard input.
     Echo,
     /// Open the store, which recovers it, and stay.
@@ -52,9 +54,10 @@ pub(crate) enum Task {
     Limited,
 }
 
-const TASKS: [(Task, &str); 8] = [
+const TASKS: [(Task, &str); 9] = [
     (Task::Create, "create"),
     (Task::Resume, "resume"),
+    (Task::CreateAndWait, "create and wait"),
     (Task::Echo, "echo"),
     (Task::Open, "open"),
     (Task::Compact, "compact"),
@@ -105,7 +108,7 @@ fn child_main() {
     let Ok(told) = std::env::var(VARIABLE) else { return };
     let told = Told::parse(&told);
     match told.task {
-        Task::Create | Task::Resume => write(&told),
+        Task::Create | Task::Resume | Task::CreateAndWait => write(&told),
         Task::Echo => echo(&told),
         Task::Open => open(&told),
         Task::Compact => compact(&told),
@@ -118,9 +121,13 @@ fn child_main() {
 fn write(told: &Told) {
     let store = told.open();
     let run = match told.task {
-        Task::Create => store.create_run(NewRun::new(ExperimentId::DEFAULT).id(told.run)).unwrap(),
-        _ => store.resume_run(told.run).unwrap(),
+        Task::Resume => store.resume_run(told.run).unwrap(),
+        _ => store.create_run(NewRun::new(ExperimentId::DEFAULT).id(told.run)).unwrap(),
     };
+    if told.task == Task::CreateAndWait {
+        say(format_args!("created"));
+        std::io::stdin().lock().lines().for_each(drop);
+    }
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let run = &run;

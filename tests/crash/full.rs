@@ -12,7 +12,9 @@ use trackway::{
 };
 
 const MIB: u64 = 16;
-const BALLAST_BYTES: usize = 2 << 20;
+/// What takes the space that is given back later. The second one is as long as all the rest can be: to compact a run
+/// takes as much again as the run.
+const BALLAST: [(&str, usize); 2] = [("first", 2 << 20), ("second", 7 << 20)];
 /// Refused calls after the first.
 const REFUSALS: usize = 300;
 
@@ -20,9 +22,9 @@ fn read_only(path: &Path) -> Store {
     StoreOptions::new().read_only(true).open(path).unwrap()
 }
 
-/// What takes the space that is given back later. No zeros: those could be stored without any.
 fn put_ballast(at: &Path) {
-    ["first", "second"].iter().for_each(|name| std::fs::write(at.join(name), vec![7; BALLAST_BYTES]).unwrap());
+    // No zeros: those could be stored without any space.
+    BALLAST.iter().for_each(|(name, bytes)| std::fs::write(at.join(name), vec![7; *bytes]).unwrap());
 }
 
 fn drop_ballast(at: &Path, name: &str) {
@@ -160,7 +162,7 @@ fn fill_and_go_on(at: &Path, mode: AppendMode) {
 fn refuse_everything(store: &Store, run: &RunWriter, reader: &Store) {
     let id = run.id();
     let full = |result: trackway::Result<()>| assert_eq!(result.unwrap_err().kind(), ErrorKind::DiskFull);
-    let large = vec![5; BALLAST_BYTES];
+    let large = vec![5; 2 << 20];
     full(run.artifacts().put_bytes("kept.bin", &large));
     full(run.artifacts().put_bytes("new.bin", &large));
     full(run.set_tag("note", &"x".repeat(100_000)));
@@ -186,8 +188,11 @@ fn kill_and_go_on(at: &Path, first: u64) {
     drop(options(first).open(&dir).unwrap());
     let runs = [1, 2].map(|number| RunId::from_bytes([number; 16]));
     // Both in the same mode.
-    let start = |number: u64| Running::start(&Told::new(Task::Create, &dir, runs[number as usize], first + 2 * number));
-    let mut children = [start(0), start(1)];
+    let told = |number: u64| Told::new(Task::CreateAndWait, &dir, runs[number as usize], first + 2 * number);
+    let mut children = [told(0), told(1)].map(|told| Running::start(&told));
+    // Neither fills it before both have begun.
+    children.iter().for_each(|child| child.wait_for("created", 1));
+    children.iter_mut().for_each(|child| drop(child.input()));
     children.iter().for_each(|child| child.wait_for("full", THREADS));
     let reader = read_only(&dir);
     let check = |store: &Store, number: u64, acks: &[u64]| {
@@ -213,8 +218,14 @@ fn kill_and_go_on(at: &Path, first: u64) {
     let refused = |child: &Running| (0..THREADS).map(|thread| child.heard(&format!("full {thread}"))).sum::<u64>();
     let before = (total(&children[1]), refused(&children[1]));
     drop_ballast(at, "first");
-    wait_until("the writer goes on", || total(&children[1]) > before.0 + 100);
-    wait_until("the writer has filled the rest", || refused(&children[1]) >= before.1 + THREADS);
+    wait_until("the writer goes on", || {
+        assert!(!children[1].has_ended());
+        total(&children[1]) > before.0 + 100
+    });
+    wait_until("the writer has filled the rest", || {
+        assert!(!children[1].has_ended());
+        refused(&children[1]) >= before.1 + THREADS
+    });
     children[1].kill();
     let last = children[1].acks();
     check(&reader, 1, &last);
