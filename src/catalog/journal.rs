@@ -176,17 +176,45 @@ impl Journal {
     }
 }
 
-/// Writes a whole file durably beside `path` and gives it the name: readers see the old file or the new one.
+/// Writes a whole file durably beside `path` and gives it the name: readers see the old file or the new one. What cannot
+/// be finished is removed: on a full disk a part of a file is room that others need.
 pub(crate) fn write_new(env: &Env, path: &Path, bytes: &[u8]) -> Result<Arc<dyn File>> {
     let temporary = path.with_extension("tw-new");
     // Left behind by a process that died at this point; the lock makes it nobody's.
     let _ = env.fs.remove_file(&temporary);
-    let file = env.fs.create_new(&temporary).at(&temporary, "create")?;
-    file.write_at(bytes, 0).at(&temporary, "write")?;
-    file.sync().at(&temporary, "sync")?;
-    env.fs.rename(&temporary, path).at(path, "name")?;
+    let written = write_and_name(env, &temporary, path, bytes);
+    if written.is_err() {
+        let _ = env.fs.remove_file(&temporary);
+    }
+    written
+}
+
+fn write_and_name(env: &Env, temporary: &Path, path: &Path, bytes: &[u8]) -> Result<Arc<dyn File>> {
+    let file = env.fs.create_new(temporary).at(temporary, "create")?;
+    file.write_at(bytes, 0).at(temporary, "write")?;
+    file.sync().at(temporary, "sync")?;
+    env.fs.rename(temporary, path).at(path, "name")?;
     if let Some(dir) = path.parent() {
         env.fs.sync_dir(dir).at(dir, "sync")?;
     }
     Ok(file)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::env::sim::SimDisk;
+
+    #[test]
+    fn a_file_that_has_no_room_leaves_no_part_of_it() {
+        let disk = SimDisk::new(1);
+        let env = disk.process();
+        let path = Path::new("/catalog.tw");
+        write_new(&env, path, b"the old one").unwrap();
+        disk.set_capacity(disk.used() + 4096);
+        assert!(write_new(&env, path, &[1; 100_000]).is_err());
+        assert_eq!(disk.files().into_iter().map(|(path, _)| path).collect::<Vec<_>>(), [path]);
+        assert_eq!(disk.contents(path), b"the old one");
+    }
 }

@@ -79,6 +79,10 @@ pub(crate) trait Fs: Debug + Send + Sync {
     /// True when files below `path` can be mapped shared and preallocated such that storing into the mapping cannot
     /// fail for want of space: false on network, FUSE and copy-on-write file systems, which get plain writes.
     fn can_map_appends(&self, path: &Path) -> bool;
+    /// The longest file, in bytes, that this process may make.
+    fn longest_file(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// Holds an advisory lock until dropped.

@@ -41,6 +41,11 @@ pub(super) fn give_way() {
     let _ = rustix::process::setpriority_process(None, NICE);
 }
 
+/// The limit that this process has now (`ulimit -f`), which may be changed from outside at any time.
+fn longest_file() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Fsize).current.unwrap_or(u64::MAX)
+}
+
 /// Flags for every open: no link, no waiting for the other end of a FIFO (harmless for regular files).
 fn careful_flags() -> i32 {
     // The bits fit: they are those of a C int.
@@ -182,6 +187,10 @@ impl Fs for OsFs {
 
     fn can_map_appends(&self, path: &Path) -> bool {
         maps_appends(path)
+    }
+
+    fn longest_file(&self) -> u64 {
+        longest_file()
     }
 }
 

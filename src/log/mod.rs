@@ -8,7 +8,7 @@ mod reader;
 mod writer;
 
 pub(crate) use ahead::{BlankLog, LogPlan, NextExtent};
-pub(crate) use reader::{LogEnd, LogReader, Opened, header_error};
+pub(crate) use reader::{LogEnd, LogPlace, LogReader, Opened, header_error};
 pub(crate) use writer::{FullLog, LogWriter, Sealed};
 
 #[cfg(all(test, loom))]

@@ -5,7 +5,7 @@ use crate::env::{Env, File};
 use crate::error::{Error, IoContext, Result};
 use crate::format::frame::{self, FRAME_HEADER, Next, Published};
 use crate::format::header::HeaderError;
-use crate::format::log::{BLANK_MARK, BLANK_MARK_AT, FRAMES_AT, LogHeader, PUBLISHED_AT};
+use crate::format::log::{BLANK_MARK, FRAMES_AT, LogHeader, PUBLISHED_AT};
 use crate::format::{Decoded, header};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +53,26 @@ pub(crate) struct LogReader {
     last: Option<u64>,
 }
 
+/// How far a log was read. Holds no file: who has read a log must not keep its space from being given back once it is
+/// sealed.
+#[derive(Clone, Debug)]
+pub(crate) struct LogPlace {
+    path: PathBuf,
+    header: LogHeader,
+    at: u64,
+    delivered: usize,
+    last: Option<u64>,
+}
+
+impl LogPlace {
+    /// A reader that goes on from here. A log that is gone is a missing file.
+    pub(crate) fn open(&self, env: &Env) -> Result<LogReader> {
+        let file = env.fs.open(&self.path).at(&self.path, "open")?;
+        let Self { path, header, at, delivered, last } = self.clone();
+        Ok(LogReader { path, file, header, at, delivered, last })
+    }
+}
+
 /// Receives the payload of a frame from byte `from` on; `from` is not 0 when the earlier bytes of the same frame came
 /// in an earlier call.
 pub(crate) type Visit<'a> = dyn FnMut(&[u8], usize) -> Decoded<()> + 'a;
@@ -95,6 +115,12 @@ impl LogReader {
     /// Where the next frame begins.
     pub(crate) fn position(&self) -> u64 {
         self.at
+    }
+
+    /// How far it has come.
+    pub(crate) fn place(&self) -> LogPlace {
+        let Self { path, header, at, delivered, last, .. } = self;
+        LogPlace { path: path.clone(), header: *header, at: *at, delivered: *delivered, last: *last }
     }
 
     /// Whether a writer holds the log.
@@ -251,10 +277,11 @@ fn says_nothing(file: &dyn File, path: &Path) -> Result<Opened> {
             return Ok(if is_marked { Opened::Blank } else { Opened::Zeros });
         }
         if offset == 0
-            && let Some(mark) = bytes.get_mut(BLANK_MARK_AT as usize..FRAMES_AT as usize)
-            && mark == BLANK_MARK
+            && let Some(page) = bytes.get_mut(..FRAMES_AT as usize)
+            && page.ends_with(BLANK_MARK)
+            && says_nothing_yet(page)
         {
-            mark.fill(0);
+            page.fill(0);
             is_marked = true;
         }
         if bytes.iter().any(|byte| *byte != 0) {
@@ -262,6 +289,17 @@ fn says_nothing(file: &dyn File, path: &Path) -> Result<Opened> {
         }
         offset += read as u64;
     }
+}
+
+/// Whether a first page without its first bytes is that of a log that was not begun, or whose maker was killed while it
+/// began: the header may be there then, and the word says that there is nothing yet.
+fn says_nothing_yet(page: &[u8]) -> bool {
+    let (header, rest) = page.split_at(PUBLISHED_AT as usize);
+    let (word, rest) = rest.split_at(8);
+    let word = word.try_into().map_or(0, u64::from_le_bytes);
+    let is_blank = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let is_empty = word == 0 || (!is_blank(header) && u64::from(Published::from_word(word).end) == FRAMES_AT);
+    is_empty && rest.strip_suffix(BLANK_MARK).is_some_and(is_blank)
 }
 
 enum Pass {

@@ -172,8 +172,8 @@ fn a_prepared_log_says_nothing_until_it_begins() {
             } else {
                 // Killed at it.
                 match LogReader::open(&other, path()).unwrap() {
-                    Opened::Blank | Opened::Lost => {}
-                    Opened::Zeros => panic!("a kill does not take the mark"),
+                    Opened::Blank => {}
+                    Opened::Zeros | Opened::Lost => panic!("a kill takes nothing"),
                     Opened::Log(mut reader) => assert_eq!(read(&mut reader, false), (Vec::new(), LogEnd::Complete)),
                     Opened::Prepared => panic!("nobody holds it"),
                 }

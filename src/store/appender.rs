@@ -240,11 +240,21 @@ impl Appender {
     }
 
     fn put_preamble(&mut self) -> Result<()> {
-        let records = std::mem::take(&mut self.preamble);
-        let put = self.put_meta(&records).and_then(|()| self.log()?.publish());
-        self.preamble = records;
-        self.sequence += 1;
+        let Some(mut log) = self.log.take() else { return Err(ended(self.run_id)) };
+        let put = put_records(&mut log, &self.preamble);
+        self.take_log(log);
         put
+    }
+
+    /// Makes `log`, which has its preamble, the current one. However long that is, the log takes half of what others
+    /// take: else each call of a run of which very much is known would begin a log, and repeat all that.
+    fn take_log(&mut self, log: LogWriter) {
+        let (from, usual) = (log.len(), self.log_bytes);
+        (self.ask_log_at, self.new_log_at) = ((from + usual / 4).max(usual / 2), (from + usual / 2).max(usual));
+        self.attention_at = self.ask_log_at;
+        self.base = Base::default();
+        self.log = Some(log);
+        self.sequence += 1;
     }
 
     /// Logs changes of the run.
@@ -346,12 +356,12 @@ impl Appender {
         if len >= self.ask_log_at && self.next_log.is_none() && !self.asked_log {
             (self.asked_log, self.wish) = (true, true);
         }
-        let log_bytes = self.log_bytes;
+        let new_log_at = self.new_log_at;
         let log = self.log()?;
         if log.asks_for_next() {
             log.asked();
             // The log is left before it needs another one.
-            if log.room() < log_bytes {
+            if log.room() < new_log_at {
                 (self.asked_extent, self.wish) = (true, true);
             }
         }
@@ -377,7 +387,7 @@ impl Appender {
                 (id, create_log(&self.env, self.run_id, &self.dir, id, self.mapped, before))
             }
         };
-        let Ok(log) = begun else {
+        let Ok(log) = begun.and_then(|log| self.with_preamble(log)) else {
             self.log = Some(old);
             self.new_log_at = len + NEW_LOG_RETRY_BYTES;
             self.attention_at = self.new_log_at;
@@ -385,16 +395,27 @@ impl Appender {
         };
         self.full_bytes += len;
         self.asked_extent = false;
-        (self.ask_log_at, self.new_log_at) = (self.log_bytes / 2, self.log_bytes);
-        self.attention_at = self.ask_log_at;
-        self.log = Some(log);
         self.created_us = id.created_us;
         self.generation += 1;
         self.unsynced_names = true;
         self.unsynced.push((Arc::clone(old.file()), old.sealed().clone()));
         self.full.push(old);
         self.wish = true;
-        self.put_preamble()
+        self.take_log(log);
+        Ok(())
+    }
+
+    /// Begins a log with what is known of the run. One that has no room for it is removed: the old one goes on, and no
+    /// call that was published before is refused for it.
+    fn with_preamble(&self, mut log: LogWriter) -> Result<LogWriter> {
+        match put_records(&mut log, &self.preamble) {
+            Ok(()) => Ok(log),
+            Err(error) => {
+                // What is left says nothing of its own, and is swept up with the run.
+                let _ = self.env.fs.remove_file(log.path());
+                Err(error)
+            }
+        }
     }
 
     /// Ends the writer: no call is taken any more. The log is left for sealing.
@@ -501,6 +522,15 @@ impl Appender {
     pub(crate) fn take_next_log(&mut self) -> Option<NextLog> {
         self.next_log.take()
     }
+}
+
+/// Logs changes of the run as one call of their own.
+fn put_records(log: &mut LogWriter, records: &[Meta]) -> Result<()> {
+    let mut encoded = Vec::new();
+    records.iter().for_each(|record| record.encode(&mut encoded));
+    log.begin(encoded.len())?;
+    log.write_with(|sink| sink.put(&encoded))?;
+    log.publish()
 }
 
 fn ended(run_id: RunId) -> Error {

@@ -8,10 +8,14 @@ use crate::store::ahead::AheadWork;
 const SECOND: u64 = 1_000_000;
 
 fn appender(env: &Env, log_bytes: u64) -> Appender {
+    appender_with(env, log_bytes, true)
+}
+
+fn appender_with(env: &Env, log_bytes: u64, ahead: bool) -> Appender {
     let dir = PathBuf::from("/run");
     env.fs.create_dir_all(&dir).unwrap();
     let id = LogId { created_us: 1, salt: 2 };
-    Appender::create(env, RunId::from_bytes([1; 16]), dir, id, true, log_bytes, true).unwrap()
+    Appender::create(env, RunId::from_bytes([1; 16]), dir, id, true, log_bytes, ahead).unwrap()
 }
 
 /// Does what the background would do.
@@ -82,4 +86,49 @@ fn a_log_that_came_too_late_is_given_back() {
     let late = NextLog::new(id, BlankLog::create(&env, &path, plan).unwrap());
     appender.end().unwrap();
     assert!(appender.install_log(late).is_some());
+}
+
+/// A run of which a lot is known before its writer begins.
+fn long_preamble() -> Vec<Meta> {
+    let value = "x".repeat(200 << 10);
+    vec![Meta { at_us: 1, change: record::Change::Tag { key: "notes".to_owned(), value } }]
+}
+
+#[test]
+fn a_call_that_was_published_is_not_refused_for_the_next_log() {
+    let disk = SimDisk::new(4);
+    let env = disk.process();
+    let mut appender = appender_with(&env, 1 << 20, false);
+    appender.begin_run(long_preamble()).unwrap();
+    appender.number("loss").unwrap();
+    let mut steps = 0..;
+    let mut grow_to = |appender: &mut Appender, len: u64| {
+        while appender.log().unwrap().len() < len {
+            let step = steps.next().unwrap();
+            appender.point(0, Point::new(step, step, 0.5)).unwrap();
+        }
+    };
+    grow_to(&mut appender, 1_000_000);
+    let first = appender.log_path();
+    // Room for an empty log, and none for what each log begins with.
+    disk.set_capacity(disk.used() + (100 << 10));
+    grow_to(&mut appender, (1 << 20) + 10_000);
+    assert_eq!(appender.log_path(), first);
+    assert_eq!(disk.files().len(), 1, "nothing is left of the log that could not begin");
+    disk.set_capacity(None);
+    log_bytes(&mut appender, 2 << 20);
+    assert_ne!(appender.log_path(), first);
+}
+
+#[test]
+fn a_log_is_not_left_for_what_it_begins_with() {
+    let disk = SimDisk::new(5);
+    let env = disk.process();
+    let mut appender = appender_with(&env, 64 << 10, false);
+    appender.begin_run(long_preamble()).unwrap();
+    appender.number("loss").unwrap();
+    for step in 0..4000 {
+        appender.point(0, Point::new(step, step, 0.5)).unwrap();
+    }
+    assert!(appender.take_full().len() <= 1, "each log takes as much as others do");
 }

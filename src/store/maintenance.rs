@@ -185,7 +185,7 @@ impl Shared {
 fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Result<Option<(u64, u64)>> {
     let effort = shared.effort();
     let lease = shared.paths.compaction_lock();
-    let Some(_lease) = shared.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(None) };
+    let Some(lease) = shared.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(None) };
     match shared.plan_live_merge(run, &shared.paths.run(experiment, run), effort as u8)? {
         LiveMerge::Nothing => return Ok(None),
         LiveMerge::Merge(inputs) => return replace(shared, run, &inputs, effort.for_now()).map(Some),
@@ -213,6 +213,8 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
         })
         .collect();
     let done = replace(shared, run, &inputs, effort)?;
+    // What a compaction that was killed has left is swept up only by those who can have the lease.
+    drop(lease);
     let _run_lock = shared.lock_run(run)?;
     shared.settle(experiment, run)?;
     Ok(Some(done))

@@ -62,6 +62,9 @@ struct CommitState {
 const PATIENCE_PART: u64 = 8;
 const MAX_PATIENCE_US: u64 = 1000;
 
+/// A log can grow to four times the length at which it is to be left, and a call can be longer than that.
+const LOGS_IN_LONGEST_FILE: u64 = 8;
+
 impl RunCore {
     /// Begins a writer with a log of its own and writes the first changes. The caller holds the run's lock.
     pub(super) fn begin(
@@ -73,7 +76,8 @@ impl RunCore {
         changes: Vec<Change>,
     ) -> Result<Arc<Self>> {
         let dir = shared.paths.run(experiment_id, id);
-        let log_bytes = shared.options.log_bytes;
+        // A log is left long before it may not grow any more, so that the next one is ready by then.
+        let log_bytes = shared.options.log_bytes.min(shared.env.fs.longest_file() / LOGS_IN_LONGEST_FILE);
         let log_id = shared.new_log_id(after_us);
         let appender = Appender::create(
             &shared.env,

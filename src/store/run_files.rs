@@ -9,7 +9,7 @@ use crate::env::FileKind;
 use crate::env::sync::Mutex;
 use crate::env::sync::thread::yield_now;
 use crate::error::{Error, IoContext, Result};
-use crate::log::{LogEnd, LogReader, Opened};
+use crate::log::{LogEnd, LogPlace, LogReader, Opened};
 use crate::segment::{Head, SegmentReader};
 use crate::types::{LogId, RunId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ pub(crate) struct RunFiles {
 /// A log as far as it was read.
 #[derive(Debug)]
 pub(crate) struct CachedHead {
-    reader: LogReader,
+    place: LogPlace,
     head: Arc<Head>,
 }
 
@@ -201,7 +201,7 @@ impl Shared {
                     return Err(Error::corrupt(path, 0, "it is a log of another run or name"));
                 }
                 let head = Arc::new(std::mem::take(&mut *lock(&self.spare_head)));
-                let cached = Arc::new(Mutex::new(CachedHead { reader, head }));
+                let cached = Arc::new(Mutex::new(CachedHead { place: reader.place(), head }));
                 let mut heads = lock(&self.heads);
                 if heads.len() >= MAX_HEADS {
                     heads.retain(|_, head| Arc::strong_count(head) > 1);
@@ -210,10 +210,12 @@ impl Shared {
             }
         };
         let mut cached = lock(&cached);
-        let CachedHead { reader, head } = &mut *cached;
+        let CachedHead { place, head } = &mut *cached;
+        let mut reader = place.open(&self.env)?;
         let live = reader.is_live()?;
         let mut visit = |payload: &[u8], from: usize| Arc::make_mut(head).ingest(payload, from);
         let read = if live { reader.read_live(&mut visit) } else { reader.read_dead(&mut visit) };
+        *place = reader.place();
         match read {
             Ok(end) => {
                 if count && head.is_uncounted() {

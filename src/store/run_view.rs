@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How often a run is read again because its writers went from log to log meanwhile. Each time they have filled another
-/// log, so that more than a few are needed only when a log is damaged.
-const MAX_OVERTAKEN: usize = 8;
+/// How often a run is read again because a writer went from log to log meanwhile. Each time it has filled another log, so
+/// that more than a few are needed only when something is damaged.
+const MAX_OVERTAKEN: usize = 64;
 
 /// Something that holds points, in the order of the run's logs.
 #[derive(Clone, Debug)]
@@ -49,9 +49,6 @@ pub(crate) struct RunView {
     pub(crate) lost_ends: Vec<Error>,
     /// When the latest log of the run was created: a new one must come later, whatever the clock says.
     pub(crate) last_log_us: u64,
-    /// Whether a log was read while it was written, and a later one of its writer when that had gone on to it: what came
-    /// between the two looks is missing, and the later log looks as if it had lost what lies before it.
-    overtaken: bool,
 }
 
 impl RunView {
@@ -71,17 +68,26 @@ impl RunView {
             match Self::from_files(shared, experiment_id, id, files) {
                 // Sealed between listing and opening: the segment is there now.
                 Err(error) if error.is_missing_file() => {}
-                Ok(view) if view.overtaken && times_overtaken < MAX_OVERTAKEN => times_overtaken += 1,
-                Ok(view) if view.is_blank() => return Err(Error::not_found("run", id)),
+                Ok(None) if times_overtaken < MAX_OVERTAKEN => times_overtaken += 1,
+                Ok(None) => return Err(Error::corrupt(&dir, 0, "a log says that the one before it is longer than it is")),
+                Ok(Some(view)) if view.is_blank() => return Err(Error::not_found("run", id)),
                 // A log that was sealed after the listing looks as if its writer were gone. Before that is believed
                 // the folder must still say the same.
-                Ok(view) if view.seems_vanished() && !view.files.is_same(&RunFiles::scan(shared, id, &dir)?) => {}
-                result => return result,
+                Ok(Some(view)) if view.seems_vanished() && !view.files.is_same(&RunFiles::scan(shared, id, &dir)?) => {}
+                Ok(Some(view)) => return Ok(view),
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn from_files(shared: &Shared, experiment_id: ExperimentId, id: RunId, mut files: RunFiles) -> Result<Self> {
+    /// `None` when a writer went on from one of its logs to the next while they were read one after the other: the
+    /// calls that came to the first one meanwhile would be missing, and later ones be there.
+    fn from_files(
+        shared: &Shared,
+        experiment_id: ExperimentId,
+        id: RunId,
+        mut files: RunFiles,
+    ) -> Result<Option<Self>> {
         let mut state = RunState::default();
         let mut sources = Vec::new();
         for segment in &files.segments {
@@ -95,7 +101,8 @@ impl RunView {
         let (mut dead_logs, mut live_logs) = (Vec::new(), 0);
         let (mut damage, mut lost_ends) = (Vec::new(), Vec::new());
         let mut ends: BTreeMap<LogId, u64> = BTreeMap::new();
-        let (mut unfinished, mut overtaken) = (BTreeMap::new(), false);
+        // How far logs were read while they could still grow.
+        let mut growing: BTreeMap<LogId, u64> = BTreeMap::new();
         for (log, path) in &files.logs {
             let content = match shared.log_content(id, *log, path, true) {
                 Err(error @ (Error::Corrupt { .. } | Error::UnsupportedFormat { .. })) => {
@@ -104,11 +111,12 @@ impl RunView {
                 }
                 content => content?,
             };
-            overtaken |= content.before.is_some_and(|(before, end)| {
-                unfinished.get(&before).is_some_and(|position| *position < u64::from(end))
-            });
+            if content.before.is_some_and(|(before, end)| growing.get(&before).is_some_and(|at| *at < u64::from(end))) {
+                return Ok(None);
+            }
+            // One that is damaged does not grow on.
             if content.live && content.end == LogEnd::Complete {
-                unfinished.insert(*log, content.position);
+                growing.insert(*log, content.position);
             }
             let content = files.doubt(content, &ends);
             ends.insert(*log, content.position);
@@ -130,7 +138,8 @@ impl RunView {
         let logs = sealed.chain(files.logs.iter().map(|(log, _)| log));
         let last_log_us = logs.map(|log| log.created_us).max().unwrap_or(0);
         shared.saw_change(state.latest_us().max(last_log_us));
-        Ok(Self { id, experiment_id, state, sources, dead_logs, live_logs, files, lost_ends, last_log_us, overtaken })
+        let view = Self { id, experiment_id, state, sources, dead_logs, live_logs, files, lost_ends, last_log_us };
+        Ok(Some(view))
     }
 
     fn is_blank(&self) -> bool {
@@ -205,3 +214,7 @@ fn summaries(metrics: &BTreeMap<String, Stats>) -> impl Iterator<Item = (String,
 pub(crate) fn decode_meta(path: &Path, bytes: &[u8]) -> Result<Vec<Meta>> {
     Meta::decode_all(bytes).map_err(|error| Error::corrupt(path, 0, error.to_string()))
 }
+
+#[cfg(test)]
+#[path = "run_view_tests.rs"]
+mod tests;

@@ -1,78 +1,104 @@
-//! The process that is killed: this test binary again, told by its environment what to log.
+//! The processes that are killed: this test binary again, told by its environment what to do.
 //!
-//! Several threads make calls without end, each its own metrics, so that call number n of a thread says always the
-//! same. After a call has returned its thread writes a line; the parent counts the lines until it kills.
+//! A child says in lines of its standard output what it has done: above all "ack" with the number of its thread after
+//! each log call that has returned. The parent counts these lines until it kills.
 
-use std::io::{BufRead, Read, Write};
+use super::calls::{self, PATIENCE};
+use super::{limited, soak};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use trackway::{AppendMode, NewRun, Point, RunId, RunWriter, Store, StoreOptions};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use trackway::{AppendMode, ErrorKind, ExperimentId, NewRun, RunId, RunWriter, Store, StoreOptions};
 
 /// Carries what a child is told.
 const VARIABLE: &str = "TRACKWAY_CRASH_CHILD";
 pub(crate) const THREADS: u64 = 3;
 
-/// What a child shall do.
+/// What a child shall do, to which store, run and streams.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) task: Task,
+    pub(crate) dir: PathBuf,
+    pub(crate) run: RunId,
+    /// Names the streams, and chooses the mode: even ones are mapped where the file system allows it.
+    pub(crate) writer: u64,
+    /// The last call is the one before this number.
+    pub(crate) calls: u64,
+}
+
+/// What a child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// Create the run and log without end.
+    /// Create the run and log to it.
     Create,
-    /// Resume the run and log without end.
+    /// Resume the run and log to it.
     Resume,
-    /// Resume the run, make so many calls in each thread, and finish.
-    Finish(u64),
+    /// Create the run, and log to it once standard input has ended.
+    CreateAndWait,
     /// Resume the run and log one point for each line of standard input.
     Echo,
+    /// Open the store, which recovers it, and stay.
+    Open,
+    /// Compact the store again and again.
+    Compact,
+    /// Resume the run, see how far its streams have come, and log from there on.
+    GoOn,
+    /// Read all runs again and again.
+    Read,
+    /// Log under a limit of the length of files.
+    Limited,
+}
+
+const TASKS: [(Task, &str); 9] = [
+    (Task::Create, "create"),
+    (Task::Resume, "resume"),
+    (Task::CreateAndWait, "create and wait"),
+    (Task::Echo, "echo"),
+    (Task::Open, "open"),
+    (Task::Compact, "compact"),
+    (Task::GoOn, "go on"),
+    (Task::Read, "read"),
+    (Task::Limited, "limited"),
+];
+
+impl Told {
+    pub(crate) fn new(task: Task, dir: &Path, run: RunId, writer: u64) -> Self {
+        Self { task, dir: dir.to_path_buf(), run, writer, calls: u64::MAX }
+    }
+
+    fn to_text(&self) -> String {
+        let task = TASKS.iter().find(|(task, _)| *task == self.task).unwrap().1;
+        format!("{task}|{}|{}|{}|{}", self.run, self.writer, self.calls, self.dir.display())
+    }
+
+    fn parse(text: &str) -> Self {
+        let words: Vec<&str> = text.splitn(5, '|').collect();
+        let [task, run, writer, calls, dir] = words[..] else { panic!("told {text:?}") };
+        let task = TASKS.iter().find(|(_, name)| *name == task).unwrap().0;
+        let (writer, calls) = (writer.parse().unwrap(), calls.parse().unwrap());
+        Self { task, dir: dir.into(), run: run.parse().unwrap(), writer, calls }
+    }
+
+    /// The store with the options of this child.
+    pub(crate) fn open(&self) -> Store {
+        options(self.writer).open(&self.dir).unwrap()
+    }
 }
 
 /// Options of parents and children: small logs, so that full ones are sealed all the time.
-pub(crate) fn options(child: u64) -> StoreOptions {
-    let mode = if child.is_multiple_of(2) { AppendMode::Auto } else { AppendMode::Calls };
+pub(crate) fn options(writer: u64) -> StoreOptions {
+    let mode = if writer.is_multiple_of(2) { AppendMode::Auto } else { AppendMode::Calls };
     StoreOptions::new().log_bytes(64 << 10).append_mode(mode)
 }
 
-/// The metrics that call `number` of a thread logs, with the points of each.
-pub(crate) fn call(child: u64, thread: u64, number: u64) -> Vec<(String, Vec<Point>)> {
-    let name = |what: &str| format!("c{child}/t{thread}/{what}");
-    let time = 1_700_000_000_000 + number as i64 * 3;
-    let value = |at: u64| if at.is_multiple_of(11) { f64::NAN } else { 1.0 / (at + 1) as f64 };
-    match number % 8 {
-        3 | 6 => {
-            let point = |at: u64| vec![Point::new(number as i64, time, value(number + at))];
-            vec![(name("a"), point(0)), (name("b"), point(1)), (name("c"), point(2))]
-        }
-        5 => {
-            let len = if number % 64 == 5 { 3000 } else { 40 };
-            let point = |at: u64| Point::new((number * 100 + at * at) as i64, time - at as i64 * 7, value(at ^ number));
-            vec![(name("columns"), (0..len).map(point).collect())]
-        }
-        _ => vec![(name("a"), vec![Point::new(-(number as i64), time, value(number))])],
-    }
-}
-
-fn log(run: &RunWriter, metrics: &[(String, Vec<Point>)]) -> trackway::Result<()> {
-    match metrics {
-        [(key, points)] if points.len() == 1 => {
-            run.log_metric_at(key, points[0].step, points[0].timestamp, points[0].value)
-        }
-        [(key, points)] => {
-            let steps: Vec<i64> = points.iter().map(|point| point.step).collect();
-            let times: Vec<i64> = points.iter().map(|point| point.timestamp).collect();
-            let values: Vec<f64> = points.iter().map(|point| point.value).collect();
-            run.metric(key)?.log_columns(&steps, &times, &values)
-        }
-        row => {
-            let values: Vec<(&str, f64)> = row.iter().map(|(key, points)| (key.as_str(), points[0].value)).collect();
-            run.log_metrics_at(row[0].1[0].step, row[0].1[0].timestamp, &values)
-        }
-    }
-}
-
-fn work(run: &RunWriter, child: u64, thread: u64, calls: u64) {
-    for number in 0..calls {
-        log(run, &call(child, thread, number)).unwrap();
-        // One write of a whole line.
-        writeln!(std::io::stdout().lock(), "ack {thread}").unwrap();
-    }
+/// Tells the parent, in one write of a whole line.
+pub(crate) fn say(what: std::fmt::Arguments<'_>) {
+    writeln!(std::io::stdout().lock(), "say {what}").unwrap();
 }
 
 /// Not a test: the child's main function.
@@ -80,23 +106,32 @@ fn work(run: &RunWriter, child: u64, thread: u64, calls: u64) {
 #[ignore = "the tests of this binary start it in processes of their own"]
 fn child_main() {
     let Ok(told) = std::env::var(VARIABLE) else { return };
-    let told: Vec<&str> = told.split('|').collect();
-    let [dir, run, child, task, calls] = told[..] else { panic!("told {told:?}") };
-    let (id, child): (RunId, u64) = (run.parse().unwrap(), child.parse().unwrap());
-    let calls: u64 = calls.parse().unwrap();
-    let store = options(child).open(dir).unwrap();
-    let run = match task {
-        "create" => store.create_run(NewRun::new(trackway::ExperimentId::DEFAULT).id(id)).unwrap(),
-        _ => store.resume_run(id).unwrap(),
+    let told = Told::parse(&told);
+    match told.task {
+        Task::Create | Task::Resume | Task::CreateAndWait => write(&told),
+        Task::Echo => echo(&told),
+        Task::Open => open(&told),
+        Task::Compact => compact(&told),
+        Task::GoOn => soak::go_on(&told),
+        Task::Read => soak::read(&told),
+        Task::Limited => limited::log(&told),
+    }
+}
+
+fn write(told: &Told) {
+    let store = told.open();
+    let run = match told.task {
+        Task::Resume => store.resume_run(told.run).unwrap(),
+        _ => store.create_run(NewRun::new(ExperimentId::DEFAULT).id(told.run)).unwrap(),
     };
-    if task == "echo" {
-        echo(&store, &run);
-        return;
+    if told.task == Task::CreateAndWait {
+        say(format_args!("created"));
+        std::io::stdin().lock().lines().for_each(drop);
     }
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let run = &run;
-            scope.spawn(move || work(run, child, thread, calls));
+            scope.spawn(move || log_calls(run, told, thread));
         }
     });
     run.finish().unwrap();
@@ -104,7 +139,25 @@ fn child_main() {
     store.close().unwrap();
 }
 
-fn echo(_store: &Store, run: &RunWriter) {
+fn log_calls(run: &RunWriter, told: &Told, thread: u64) {
+    let stream = calls::stream(told.writer, thread);
+    for number in 0..told.calls {
+        // A full disk is told once; the call is made again until there is room.
+        let mut is_told = false;
+        while let Err(error) = calls::log(run, &stream, number, true) {
+            assert_eq!(error.kind(), ErrorKind::DiskFull, "{error}");
+            if !std::mem::replace(&mut is_told, true) {
+                say(format_args!("full {thread}"));
+            }
+            std::thread::yield_now();
+        }
+        say(format_args!("ack {thread}"));
+    }
+}
+
+fn echo(told: &Told) {
+    let store = told.open();
+    let run = store.resume_run(told.run).unwrap();
     let metric = run.metric("echo").unwrap();
     for (number, line) in std::io::stdin().lock().lines().enumerate() {
         line.unwrap();
@@ -113,76 +166,172 @@ fn echo(_store: &Store, run: &RunWriter) {
     run.finish().unwrap();
 }
 
+fn open(told: &Told) {
+    say(format_args!("opening"));
+    let _store = told.open();
+    say(format_args!("opened"));
+    // Until the parent ends it.
+    std::io::stdin().lock().lines().for_each(drop);
+}
+
+fn compact(told: &Told) {
+    let store = told.open();
+    loop {
+        say(format_args!("compacting"));
+        store.compact(&mut |_| {}).unwrap();
+    }
+}
+
+/// What a child has said so far.
+#[derive(Debug, Default)]
+struct Said {
+    /// How often each line was said.
+    lines: BTreeMap<String, u64>,
+    ended: bool,
+}
+
+type Shared = Arc<(Mutex<Said>, Condvar)>;
+
 /// A running child.
 pub(crate) struct Running {
     child: Child,
-    /// What it has written so far.
-    output: Vec<u8>,
+    said: Shared,
+    listener: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    pub(crate) fn start(dir: &std::path::Path, run: RunId, child: u64, task: Task) -> Self {
-        let (task, calls) = match task {
-            Task::Create => ("create", u64::MAX),
-            Task::Resume => ("resume", u64::MAX),
-            Task::Finish(calls) => ("finish", calls),
-            Task::Echo => ("echo", 0),
-        };
-        let told = format!("{}|{run}|{child}|{task}|{calls}", dir.display());
-        let child = Command::new(std::env::current_exe().unwrap())
+    pub(crate) fn start(told: &Told) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child::child_main", "--ignored", "--nocapture", "--test-threads=1"])
-            .env(VARIABLE, told)
+            .env(VARIABLE, told.to_text())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { child, output: Vec::new() }
+        let said = Shared::default();
+        let (output, heard) = (child.stdout.take().unwrap(), Arc::clone(&said));
+        let listener = std::thread::spawn(move || listen(BufReader::new(output), &heard));
+        Self { child, said, listener: Some(listener) }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn input(&mut self) -> ChildStdin {
         self.child.stdin.take().unwrap()
     }
 
-    /// Reads until the child has written so many acknowledgements, or has ended.
-    pub(crate) fn wait_for_acks(&mut self, count: usize) {
-        let mut buffer = [0; 1 << 14];
-        let mut acks = 0;
-        while acks < count {
-            let read = self.child.stdout.as_mut().unwrap().read(&mut buffer).unwrap();
-            if read == 0 {
-                return;
-            }
-            // Nothing else that the test binary writes has this letter.
-            acks += buffer[..read].iter().filter(|byte| **byte == b'k').count();
-            self.output.extend_from_slice(&buffer[..read]);
-        }
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.0.lock().unwrap()
     }
 
-    /// SIGKILL; returns how many calls of each thread were acknowledged.
-    pub(crate) fn kill(mut self) -> Vec<u64> {
+    /// How often the child has said this.
+    pub(crate) fn heard(&self, line: &str) -> u64 {
+        self.said().lines.get(line).copied().unwrap_or(0)
+    }
+
+    /// All numbers `b` of what it said in lines of the form "word a b".
+    pub(crate) fn numbers(&self, word: &str) -> Vec<(u64, u64)> {
+        let said = self.said();
+        let pair = |line: &String| {
+            let mut words = line.strip_prefix(word)?.split_whitespace().map(str::parse);
+            Some((words.next()?.ok()?, words.next()?.ok()?))
+        };
+        said.lines.keys().filter_map(pair).collect()
+    }
+
+    /// Waits until the child has said so many lines that begin so, or has ended.
+    pub(crate) fn wait_for(&self, start: &str, count: u64) {
+        let is_less = |said: &mut Said| {
+            let counts = said.lines.iter().filter(|(line, _)| line.starts_with(start)).map(|(_, count)| count);
+            !said.ended && counts.sum::<u64>() < count
+        };
+        let (_said, waited) = self.said.1.wait_timeout_while(self.said(), PATIENCE, is_less).unwrap();
+        assert!(!waited.timed_out(), "the child has not said {start:?} {count} times in {PATIENCE:?}");
+    }
+
+    /// Whether the child has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// SIGKILL. Answers once the child is gone and all it has said was heard.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
-        assert!(!status.success(), "the child has ended by itself");
-        self.acks()
+        self.hear_out();
+        assert_eq!(status.signal(), Some(9), "the child has ended by itself: {status}");
     }
 
-    /// Waits for the end; returns how many calls of each thread were acknowledged.
-    pub(crate) fn join(mut self) -> Vec<u64> {
-        let acks = self.acks();
-        assert!(self.child.wait().unwrap().success());
-        acks
+    /// SIGKILL; false when the child had just come to a good end by itself.
+    pub(crate) fn kill_if_alive(&mut self) -> bool {
+        self.child.kill().unwrap();
+        let status = self.child.wait().unwrap();
+        self.hear_out();
+        assert!(status.success() || status.signal() == Some(9), "{status}");
+        !status.success()
     }
 
-    fn acks(&mut self) -> Vec<u64> {
-        self.child.stdout.as_mut().unwrap().read_to_end(&mut self.output).unwrap();
-        let text = String::from_utf8_lossy(&self.output);
-        let mut acks = vec![0; THREADS as usize];
-        // A line without an end was being written when the child was killed.
-        for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
-            if let Some((_, thread)) = line.rsplit_once("ack ") {
-                acks[thread.parse::<usize>().unwrap()] += 1;
-            }
+    /// Waits for the end, which is a good one.
+    pub(crate) fn join(&mut self) {
+        let status = self.child.wait().unwrap();
+        self.hear_out();
+        assert!(status.success(), "{status}");
+    }
+
+    fn hear_out(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            listener.join().unwrap();
         }
-        acks
+    }
+
+    /// How many calls of each thread were acknowledged.
+    pub(crate) fn acks(&self) -> Vec<u64> {
+        (0..THREADS).map(|thread| self.heard(&format!("ack {thread}"))).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that fails leaves no process behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Counts the lines that a child says, until it ends.
+fn listen(mut output: impl BufRead, heard: &Shared) {
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
+        let text = String::from_utf8_lossy(&line).into_owned();
+        // A line without an end was being written when the child was killed. What the test binary itself writes may
+        // stand before the first one.
+        if let Some((_, said)) = text.strip_suffix('\n').and_then(|text| text.rsplit_once("say ")) {
+            *heard.0.lock().unwrap().lines.entry(said.to_owned()).or_default() += 1;
+            heard.1.notify_all();
+        }
+        line.clear();
+    }
+    heard.0.lock().unwrap().ended = true;
+    heard.1.notify_all();
+}
+
+/// A pause of random length, so that what comes next strikes anywhere.
+pub(crate) fn pause(most: Duration) {
+    std::thread::sleep(most.mul_f64(random(1 << 20) as f64 / (1 << 20) as f64));
+}
+
+pub(crate) fn random(below: u64) -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0) % below.max(1)
+}
+
+/// Waits until `is_so` becomes true, looking again and again.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "{what}: not in {PATIENCE:?}");
+        std::thread::yield_now();
     }
 }

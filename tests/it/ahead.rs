@@ -1,10 +1,10 @@
 //! Logs that are prepared before they are needed: nobody sees them, and nothing is lost at the seams.
 
-use crate::support::{Scene, copy_dir, new_run};
-use trackway::{Durability, StoreOptions};
+use crate::support::{Scene, copy_dir, new_run, options};
+use trackway::Durability;
 
 fn quiet(scene: &Scene) -> trackway::Store {
-    StoreOptions::new().background(false).log_bytes(64 << 10).open(scene.path()).unwrap()
+    options().background(false).log_bytes(64 << 10).open(scene.path()).unwrap()
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_prepared_log_that_its_writer_left_is_swept_up() {
         copy_dir(&scene.path(), &copy);
         (run.id(), copy)
     };
-    let store = StoreOptions::new().background(false).open(logged).unwrap();
+    let store = options().background(false).open(logged).unwrap();
     assert_eq!(store.snapshot(id).unwrap().stats("loss").unwrap().count, 4000);
     assert_eq!(store.statistics().unwrap().log_files, 0);
     let incidents: Vec<_> = store.incidents().into_iter().filter(|i| !i.what.contains("vanished")).collect();
@@ -64,7 +64,7 @@ fn a_prepared_log_that_its_writer_left_is_swept_up() {
 #[test]
 fn calls_of_many_threads_share_syncs_and_each_is_served() {
     let scene = Scene::new();
-    let store = StoreOptions::new().durability(Durability::Medium).open(scene.path()).unwrap();
+    let store = options().durability(Durability::Medium).open(scene.path()).unwrap();
     let run = new_run(&store);
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -82,7 +82,7 @@ fn calls_of_many_threads_share_syncs_and_each_is_served() {
 #[test]
 fn threads_of_one_run_lose_nothing_while_logs_change() {
     let scene = Scene::new();
-    let store = StoreOptions::new().log_bytes(64 << 10).open(scene.path()).unwrap();
+    let store = options().log_bytes(64 << 10).open(scene.path()).unwrap();
     let run = new_run(&store);
     std::thread::scope(|scope| {
         for thread in 0..4 {

@@ -1,10 +1,11 @@
 //! Logging in every way and reading back, live and after the end.
 
+use crate::support::options;
 use trackway::{ExperimentId, NewRun, Order, Point, RunStatus, Store};
 
 fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path().join("store")).unwrap();
+    let store = options().open(dir.path().join("store")).unwrap();
     (dir, store)
 }
 
@@ -50,7 +51,7 @@ fn points_rows_and_columns_are_read_live_and_after_every_stage() {
     run.finish().unwrap();
     check(&store, "ended");
     store.close().unwrap();
-    let store = Store::open(dir.path().join("store")).unwrap();
+    let store = options().open(dir.path().join("store")).unwrap();
     check(&store, "reopened");
     assert_eq!(store.run(run.id()).unwrap().status, RunStatus::Finished);
     store.compact(&mut |_| {}).unwrap();

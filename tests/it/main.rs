@@ -13,3 +13,4 @@ mod golden;
 mod reopen;
 mod snapshots;
 mod support;
+mod without_mapping;

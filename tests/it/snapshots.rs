@@ -1,13 +1,13 @@
 //! Snapshots, ranges, following, growing logs, compaction beneath readers, both ways of appending.
 
-use crate::support::{Scene, files, new_run, points};
+use crate::support::{Scene, copy_dir, files, new_run, options, points};
 use std::collections::BTreeMap;
 use trackway::{AppendMode, Durability, ExperimentId, NewRun, Order, Point, StoreOptions};
 
 #[test]
 fn a_snapshot_stays_as_it_was_while_the_run_goes_on_and_its_files_are_replaced() {
     let scene = Scene::new();
-    let store = StoreOptions::new().background(false).log_bytes(64 << 10).open(scene.path()).unwrap();
+    let store = options().background(false).log_bytes(64 << 10).open(scene.path()).unwrap();
     let run = new_run(&store);
     let log = |steps: std::ops::Range<i64>| {
         steps.for_each(|step| run.log_metric_at("loss", step, step, step as f64).unwrap());
@@ -30,7 +30,7 @@ fn a_snapshot_stays_as_it_was_while_the_run_goes_on_and_its_files_are_replaced()
 #[test]
 fn ranges_by_step_and_time_are_those_of_a_naive_filter() {
     let scene = Scene::new();
-    let store = StoreOptions::new().background(false).chunk_rows(64).open(scene.path()).unwrap();
+    let store = options().background(false).chunk_rows(64).open(scene.path()).unwrap();
     let run = new_run(&store);
     let metric = run.metric("m").unwrap();
     let mut all = Vec::new();
@@ -97,8 +97,7 @@ fn many_logs_of_one_run_are_read_in_order_in_both_ways_of_appending() {
 #[test]
 fn a_follower_gets_every_point_once_across_sealing_and_compaction() {
     let scene = Scene::new();
-    let options = StoreOptions::new().background(false).log_bytes(64 << 10);
-    let store = options.open(scene.path()).unwrap();
+    let store = options().background(false).log_bytes(64 << 10).open(scene.path()).unwrap();
     let reader = scene.open_read_only();
     let run = new_run(&store);
     let mut follower = reader.follow(run.id()).unwrap();
@@ -126,7 +125,7 @@ fn a_follower_gets_every_point_once_across_sealing_and_compaction() {
 #[test]
 fn threads_share_a_writer_and_the_medium() {
     let scene = Scene::new();
-    let store = StoreOptions::new().durability(Durability::Medium).open(scene.path()).unwrap();
+    let store = options().durability(Durability::Medium).open(scene.path()).unwrap();
     let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -143,4 +142,48 @@ fn threads_share_a_writer_and_the_medium() {
         let read = points(&snapshot, &format!("thread/{thread}"));
         assert!(read.iter().map(|point| point.step).eq(0..50));
     }
+}
+
+/// Else a page that somebody has left open in a browser would keep the space of logs that were sealed since.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reader_keeps_no_log_that_is_gone() {
+    let scene = Scene::new();
+    let store = scene.open_quiet();
+    let reader = scene.open_read_only();
+    let run = new_run(&store);
+    run.log_metric("loss", 1, 0.5).unwrap();
+    assert_eq!(reader.snapshot(run.id()).unwrap().stats("loss").unwrap().count, 1);
+    let id = run.id();
+    run.finish().unwrap();
+    store.maintain().unwrap();
+    drop(run);
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let open = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    let mine = |path: &std::path::PathBuf| path.starts_with(scene.path()) && path.to_string_lossy().contains(".log");
+    assert_eq!(open.filter(mine).collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(reader.snapshot(id).unwrap().stats("loss").unwrap().count, 1);
+}
+
+#[test]
+fn a_compaction_sweeps_up_what_one_that_was_killed_has_left() {
+    let scene = Scene::new();
+    let store = scene.open_quiet();
+    let run = new_run(&store);
+    for step in 0..10_000 {
+        run.log_metric("loss", step, 0.5).unwrap();
+    }
+    let id = run.id();
+    let copy = scene.beside("killed");
+    copy_dir(&scene.path(), &copy);
+    // The log of the killed writer becomes a segment that is still to be compacted.
+    let reopen = || options().background(false).open(&copy).unwrap();
+    drop(reopen());
+    let store = reopen();
+    let segment = files(&copy, ".seg").pop().unwrap();
+    let left = segment.with_extension("seg-new");
+    std::fs::write(&left, b"a part").unwrap();
+    assert_eq!(store.compact(&mut |_| {}).unwrap().runs, 1);
+    assert!(!left.exists());
+    assert_eq!(store.snapshot(id).unwrap().stats("loss").unwrap().count, 10_000);
 }

@@ -2,7 +2,16 @@
 
 pub(crate) use crate::folder::{copy_dir, files};
 use std::path::PathBuf;
-use trackway::{ExperimentId, NewRun, Point, RunId, RunWriter, Snapshot, Store, StoreOptions};
+use trackway::{AppendMode, ExperimentId, NewRun, Point, RunId, RunWriter, Snapshot, Store, StoreOptions};
+
+/// Set by `without_mapping.rs`, which runs the scenarios of this binary once more.
+pub(crate) const WITHOUT_MAPPING: &str = "TRACKWAY_TEST_WITHOUT_MAPPING";
+
+/// What scenarios open a store with, and add to: the way of appending is not theirs to choose.
+pub(crate) fn options() -> StoreOptions {
+    let is_set = std::env::var_os(WITHOUT_MAPPING).is_some();
+    StoreOptions::new().append_mode(if is_set { AppendMode::Calls } else { AppendMode::Auto })
+}
 
 /// A store in a folder that goes with the value.
 pub(crate) struct Scene {
@@ -23,12 +32,12 @@ impl Scene {
     }
 
     pub(crate) fn open(&self) -> Store {
-        Store::open(self.path()).unwrap()
+        options().open(self.path()).unwrap()
     }
 
     /// Without a background thread: sealing and compaction happen when the test says so.
     pub(crate) fn open_quiet(&self) -> Store {
-        StoreOptions::new().background(false).open(self.path()).unwrap()
+        options().background(false).open(self.path()).unwrap()
     }
 
     pub(crate) fn open_read_only(&self) -> Store {

@@ -19,6 +19,13 @@ fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
+/// Refuses what would make a file longer than this process may make one (`ulimit -f`): to try it raises SIGXFSZ, which
+/// ends a process that does not expect it. An extent was allocated before it is written, so that this is not asked for
+/// each log call.
+fn check_limit(end: u64) -> io::Result<()> {
+    if end > super::longest_file() { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+}
+
 /// Reads until `buf` is full or the file ends.
 fn read_full(file: &fs::File, mut buf: &mut [u8], mut offset: u64) -> io::Result<usize> {
     let mut done = 0;
@@ -76,6 +83,7 @@ impl File for OsFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        check_limit(offset.saturating_add(bytes.len() as u64))?;
         self.file.write_all_at(bytes, offset)
     }
 
@@ -90,6 +98,7 @@ impl File for OsFile {
         if offset.checked_add(len).is_none_or(|end| end > i64::MAX as u64) {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
+        check_limit(offset.saturating_add(len))?;
         allocate(&self.file, offset, len)
     }
 

@@ -1,0 +1,158 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use crate::env::sim::SimDisk;
+use crate::env::{DirEntry, Env, File, Fs, Lock, Metadata};
+use crate::options::StoreOptions;
+use crate::types::{ExperimentId, NewRun};
+use crate::{RunWriter, Store};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
+/// What happens before a file is opened.
+type Slot = Arc<Mutex<Option<(PathBuf, Meanwhile)>>>;
+
+/// A file system on which something happens just before a file is opened, once.
+struct Meantime {
+    fs: Arc<dyn Fs>,
+    before: Slot,
+}
+
+impl fmt::Debug for Meantime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Meantime")
+    }
+}
+
+impl Fs for Meantime {
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let meanwhile = self.before.lock().unwrap().take_if(|(other, _)| other == path);
+        if let Some((_, meanwhile)) = meanwhile {
+            meanwhile();
+        }
+        self.fs.open(path)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.fs.create_dir_all(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        self.fs.read_dir(path)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.fs.metadata(path)
+    }
+
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.fs.open_write(path)
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.fs.create_new(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.fs.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.fs.remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.fs.remove_dir_all(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.fs.sync_dir(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.fs.lock(path)
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
+        self.fs.try_lock(path)
+    }
+
+    fn can_map_appends(&self, path: &Path) -> bool {
+        self.fs.can_map_appends(path)
+    }
+}
+
+/// A process, and where to put what happens meanwhile.
+fn process(disk: &SimDisk) -> (Env, Slot) {
+    let (env, before) = (disk.process(), Slot::default());
+    (Env { fs: Arc::new(Meantime { fs: env.fs, before: Arc::clone(&before) }), clock: env.clock }, before)
+}
+
+fn open(env: &Env) -> Store {
+    let mut options = StoreOptions::new().background(false).log_bytes(64 << 10);
+    options.env = Some(env.clone());
+    options.open(Path::new("/store")).unwrap()
+}
+
+fn log(run: &RunWriter, steps: std::ops::Range<i64>) {
+    steps.for_each(|step| run.log_metric("loss", step, 0.5).unwrap());
+}
+
+/// A writer with a log that is more than half full, and the path of its next one, which is prepared.
+fn writer(disk: &SimDisk) -> (Env, Store, RunWriter, PathBuf) {
+    let env = disk.process();
+    let store = open(&env);
+    let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
+    log(&run, 0..4000);
+    store.maintain().unwrap();
+    let logs: Vec<PathBuf> = disk.files().into_iter().map(|(path, _)| path).collect();
+    let logs: Vec<PathBuf> = logs.into_iter().filter(|path| path.extension().is_some_and(|e| e == "log")).collect();
+    assert_eq!(logs.len(), 2);
+    let next = logs.into_iter().max().unwrap();
+    (env, store, run, next)
+}
+
+/// Found by the soak: a call was missing, and later ones of its thread were there.
+#[test]
+fn a_writer_that_goes_on_to_its_next_log_while_a_reader_reads_leaves_no_gap() {
+    let disk = SimDisk::new(1);
+    let (_env, store, run, next) = writer(&disk);
+    let (id, run) = (run.id(), Arc::new(run));
+    let (env, before) = process(&disk);
+    let reader = open(&env);
+    let writing = Arc::clone(&run);
+    *before.lock().unwrap() = Some((next, Box::new(move || log(&writing, 4000..9000))));
+    let steps = reader.snapshot(id).unwrap().metric("loss").unwrap().read().unwrap().steps;
+    assert!(before.lock().unwrap().is_none(), "it has happened");
+    assert!(steps.iter().copied().eq(0..steps.len() as i64), "{} steps up to {:?}", steps.len(), steps.last());
+    drop((run, store));
+}
+
+/// The same in a process that seals: it took the log that was begun meanwhile for one whose forerunner had lost its end,
+/// and put what was acknowledged aside.
+#[test]
+fn a_writer_that_goes_on_to_its_next_log_and_is_killed_while_another_one_seals_loses_nothing() {
+    let disk = SimDisk::new(2);
+    let (killed, store, run, next) = writer(&disk);
+    let id = run.id();
+    let (env, before) = process(&disk);
+    let other = open(&env);
+    let rank = other.resume_run(id).unwrap();
+    rank.finish().unwrap();
+    drop(rank);
+    let machine = disk.clone();
+    let meanwhile = move || {
+        log(&run, 4000..9000);
+        machine.kill(&killed);
+        drop((run, store));
+    };
+    *before.lock().unwrap() = Some((next, Box::new(meanwhile)));
+    while other.maintain().unwrap() {}
+    assert!(before.lock().unwrap().is_none(), "it has happened");
+    drop(other);
+    let store = open(&disk.process());
+    assert_eq!(store.snapshot(id).unwrap().stats("loss").unwrap().count, 9000);
+    assert!(disk.files().iter().all(|(path, _)| !path.starts_with("/store/quarantine")));
+}
