@@ -72,7 +72,13 @@ impl RunView {
         }
     }
 
-    fn from_files(shared: &Shared, experiment_id: ExperimentId, id: RunId, mut files: RunFiles) -> Result<Self> {
+    /// What these files say of the run, be it nothing.
+    pub(super) fn from_files(
+        shared: &Shared,
+        experiment_id: ExperimentId,
+        id: RunId,
+        mut files: RunFiles,
+    ) -> Result<Self> {
         let mut state = RunState::default();
         let mut sources = Vec::new();
         for segment in &files.segments {
@@ -94,7 +100,8 @@ impl RunView {
                 }
                 content => content?,
             };
-            let content = files.doubt(content, &ends);
+            let unread = !damage.is_empty() || !files.damage.is_empty();
+            let content = files.doubt(content, &ends, unread);
             ends.insert(*log, content.position);
             let LogContent { head, end, live, .. } = content;
             if let LogEnd::Damaged { offset, reason } = &end {
