@@ -17,6 +17,7 @@ mod calls;
 pub mod checks;
 pub mod column;
 mod compare;
+pub mod damage;
 mod loss;
 mod model;
 mod observe;
