@@ -37,8 +37,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use options::{AppendMode, Compression, Durability, StoreOptions};
 pub use query::{Chart, ChartAxis, ChartColumn, ChartPoint, MetricQuery, Order};
 pub use store::{
-    Artifacts, CodecStatistics, CompactionReport, Damage, Follower, Incident, Metric, Progress, Row, RunFilter,
-    RunWriter, Snapshot, Store, StoreStatistics, VerifyReport, View,
+    Artifacts, CodecStatistics, CompactionReport, Damage, Follower, Incident, Loss, Metric, Progress, Repair,
+    RepairReport, Row, RunFilter, RunWriter, Snapshot, Store, StoreStatistics, VerifyReport, View,
 };
 pub use types::{
     Artifact, Columns, Experiment, ExperimentId, ExperimentName, LifecycleStage, MetricKey, MetricSummary, NewRun,

@@ -2,7 +2,7 @@
 
 use crate::env::Env;
 use crate::error::Result;
-use crate::store::Store;
+use crate::store::{Progress, RepairReport, Store};
 use std::path::Path;
 use std::time::Duration;
 
@@ -78,6 +78,7 @@ pub struct StoreOptions {
     pub(crate) chunk_rows: usize,
     pub(crate) compression: Compression,
     pub(crate) deleted_retention: Duration,
+    pub(crate) scrub: Option<Duration>,
     pub(crate) env: Option<Env>,
 }
 
@@ -109,6 +110,7 @@ impl StoreOptions {
             chunk_rows: 4096,
             compression: Compression::Normal,
             deleted_retention: Duration::from_secs(30 * 24 * 3600),
+            scrub: None,
             env: None,
         }
     }
@@ -267,6 +269,50 @@ impl StoreOptions {
     pub const fn deleted_retention(mut self, retention: Duration) -> Self {
         self.deleted_retention = retention;
         self
+    }
+
+    /// Reads over all sealed files in the background, at most 8 MiB a second, and begins again when so much time has
+    /// passed since it last began; damage is noted in [`Store::incidents`]. Default: never.
+    ///
+    /// Off unless asked for, since a training loop has better use for the disk and for the memory of its pages, and many
+    /// processes may have one store open. One that stays open, as a server does, is the one to switch it on.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// use std::time::Duration;
+    ///
+    /// let server = trackway::StoreOptions::new().scrub(Duration::from_secs(7 * 24 * 3600)).open(&path)?;
+    /// for incident in server.incidents() {
+    ///     eprintln!("{}: byte {}: {}", incident.path.display(), incident.offset, incident.what);
+    /// }
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    pub const fn scrub(mut self, every: Duration) -> Self {
+        self.scrub = Some(every);
+        self
+    }
+
+    /// Opens the store at `path` for writing, after mending the file that makes it a store where need be, repairs it as
+    /// [`Store::repair`] does, and closes it.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("s");
+    /// # trackway::Store::open(&path)?;
+    /// let report = trackway::StoreOptions::new().repair(&path, &mut |_| {})?;
+    /// for repair in &report.repairs {
+    ///     eprintln!("{}: {}", repair.path.display(), repair.what);
+    /// }
+    /// assert!(report.left.is_empty(), "all is well now");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::open`] and [`Store::repair`]. [`Error::Corrupt`](crate::Error::Corrupt) when nothing tells that this
+    /// version may write to the store.
+    pub fn repair(self, path: impl AsRef<Path>, progress: &mut dyn FnMut(Progress)) -> Result<RepairReport> {
+        Store::repair_at(path.as_ref(), self, progress)
     }
 
     /// Opens the store at `path` with these options.

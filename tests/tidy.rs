@@ -125,8 +125,8 @@ fn the_public_list_grows_only_on_purpose() {
     }
     names.sort();
     let expected = "AppendMode Artifact Artifacts Chart ChartAxis ChartColumn ChartPoint CodecStatistics Columns CompactionReport Compression Damage Durability \
-        Error ErrorKind Experiment ExperimentId ExperimentName Follower Incident LifecycleStage Metric MetricKey MetricQuery \
-        MetricSummary NewRun Order ParamKey Point Progress Result Row Run RunFilter RunId RunName RunStatus RunWriter Snapshot \
+        Error ErrorKind Experiment ExperimentId ExperimentName Follower Incident LifecycleStage Loss Metric MetricKey MetricQuery \
+        MetricSummary NewRun Order ParamKey Point Progress Repair RepairReport Result Row Run RunFilter RunId RunName RunStatus RunWriter Snapshot \
         Stats StatusCause Store StoreOptions StoreStatistics TagKey VerifyReport View";
     assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
 }

@@ -10,7 +10,7 @@ use crate::format::header::{FileType, HEADER_LEN, Header};
 use crate::format::wire::Reader;
 use crate::limits;
 use crate::types::{FileId, RunId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -163,8 +163,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Adds entries of runs that are not known, in memory only.
-    pub(crate) fn adopt(&mut self, entries: Vec<RunEntry>) {
+    /// Adds entries of runs that are not known, and drops those of ended runs of which there is none, in memory only.
+    pub(crate) fn match_folders(&mut self, entries: Vec<RunEntry>) {
+        let there: BTreeSet<RunId> = entries.iter().map(|entry| entry.run_id).collect();
+        self.entries.retain(|run, entry| !entry.is_settled() || there.contains(run));
         for entry in entries {
             self.entries.entry(entry.run_id).or_insert(entry);
         }

@@ -8,6 +8,7 @@
 //! The length of the text is known from elsewhere too, and a reader trusts neither: before it allocates, that length
 //! must be within the limits, be the one the frame declares, and be possible for this many bytes.
 
+use std::cell::Cell;
 use zstd::zstd_safe;
 
 use super::{CodecError, limits};
@@ -18,6 +19,11 @@ pub(crate) const WORKING_LEVEL: i32 = 3;
 /// No block of a frame yields more, and none that yields anything is shorter than a header of 3 bytes and 1 of data.
 const MAX_BLOCK: usize = 128 << 10;
 const MIN_BLOCK_BYTES: usize = 4;
+
+thread_local! {
+    /// Making one asks the processor what it can do, which on a virtual machine takes longer than most sections.
+    static ZSTD: Cell<Option<zstd::bulk::Decompressor<'static>>> = const { Cell::new(None) };
+}
 
 pub(crate) fn compress(text: &[u8]) -> Vec<u8> {
     compress_at(text, WORKING_LEVEL)
@@ -64,7 +70,13 @@ pub(crate) fn decompress(bytes: &[u8], exact_len: usize) -> Result<Vec<u8>, Code
     let mut text = Vec::new();
     text.try_reserve_exact(exact_len).map_err(|_| CodecError("no memory for a section"))?;
     // One call for all of it: the text is its own window, so a window size in the header allocates nothing.
-    let decompressed = zstd::bulk::Decompressor::new().and_then(|mut zstd| zstd.decompress_to_buffer(bytes, &mut text));
+    let kept = ZSTD.try_with(Cell::take).ok().flatten();
+    let Some(mut zstd) = kept.or_else(|| zstd::bulk::Decompressor::new().ok()) else {
+        return Err(CodecError("no memory for a section"));
+    };
+    let decompressed = zstd.decompress_to_buffer(bytes, &mut text);
+    // A thread that is about to end keeps none.
+    let _ = ZSTD.try_with(|kept| kept.set(Some(zstd)));
     match decompressed {
         Ok(len) if len == exact_len && text.len() == exact_len => Ok(text),
         _ => Err(CodecError("section does not decompress")),

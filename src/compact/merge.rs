@@ -290,12 +290,11 @@ impl<'a> ValueStream<'a> {
         while self.values.len() < self.rows {
             let Some((number, segment, _, index, chunk)) = self.cursor.next() else { break };
             let position = self.places.get(number).copied().flatten().map(|(_, position)| position as usize);
-            let series = position.and_then(|position| index.series.get(position));
-            let (Some(axis), Some(values)) = (index.axis.get(chunk), series.and_then(|series| series.get(chunk)))
-            else {
+            let column = position.and_then(|position| index.column(position, chunk));
+            let (Some(axis), Some(column)) = (index.axis.get(chunk), column) else {
                 return Err(segment.damaged("a metric has no place in its group"));
             };
-            segment.read_floats(&values.column, axis.rows, &mut self.values)?;
+            segment.read_floats(column, axis.rows, &mut self.values)?;
         }
         self.given = self.rows.min(self.values.len());
         Ok(())

@@ -9,8 +9,12 @@ pub(crate) const MINOR: u16 = 0;
 
 /// Length of the header in bytes.
 pub(crate) const HEADER_LEN: usize = 64;
+/// Where the body of a small file begins.
+pub(crate) const BODY_AT: usize = HEADER_LEN + 8;
 /// The checksum covers everything before it.
 const CRC_AT: usize = 60;
+/// Where magic, version and features end and the file id begins.
+const ID_AT: usize = 24;
 
 /// What a file holds; the eight bytes it begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,19 +123,40 @@ impl Header {
     }
 }
 
-/// Reads what a whole small file holds: header, then one body with length and checksum.
+/// The id in the damaged header of a file that must be of this kind and owner, when nothing but this version can have
+/// written it: either what says kind, version, features and owner is whole, or the checksum is and tells what it was.
+/// The id itself may be the damaged piece: a checksum that begins from it has to agree before it is believed.
+pub(crate) fn rebuild(bytes: &[u8], file_type: FileType, owner: [u8; 16]) -> Option<FileId> {
+    let found = bytes.get(..HEADER_LEN)?;
+    let id = Reader::new(found.get(ID_AT..)?).array("file id").ok()?;
+    let whole = Header::new(file_type, FileId(id), owner).encode();
+    let is_same = |range: std::ops::Range<usize>| found.get(range.clone()) == whole.get(range);
+    let says_what = is_same(0..ID_AT) && is_same(ID_AT + 16..ID_AT + 32);
+    (says_what || is_same(CRC_AT..HEADER_LEN)).then_some(FileId(id))
+}
+
+/// Whether a good header is one that this version would write: no later minor version, no feature.
+pub(crate) fn is_ours(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes.get(8..).unwrap_or_default());
+    let (Ok(major), Ok(minor)) = (reader.u16("major version"), reader.u16("minor version")) else { return false };
+    let is_known = major == MAJOR && (major, minor) <= (MAJOR, MINOR);
+    is_known && reader.array::<12>("feature bits") == Ok([0; 12])
+}
+
+/// Reads what a whole small file holds: header, then one body with length and checksum. Errors name the place where the
+/// body's length stands.
 ///
 /// Layout after the header: `length u32`, `crc u32` over the body seeded with file id and the body's offset, body.
 pub(crate) fn decode_body<'a>(bytes: &'a [u8], header: &Header) -> Decoded<&'a [u8]> {
-    let mut reader = Reader::new(bytes);
-    reader.take(HEADER_LEN, "file header")?;
-    let (len, stored) = (reader.u32("body length")?, reader.u32("body checksum")?);
-    let offset = reader.position();
-    let body = reader.take(usize::try_from(len).unwrap_or(usize::MAX), "body")?;
-    if wire::crc(wire::crc_seed(&header.file_id.0, offset as u64), body) != stored {
-        return Err(DecodeError { what: "body", offset, problem: "its checksum does not match" });
+    let here = |error: DecodeError| DecodeError { offset: HEADER_LEN, ..error };
+    let mut reader = Reader::new(bytes.get(HEADER_LEN..).unwrap_or_default());
+    let len = reader.u32("body length").map_err(here)?;
+    let stored = reader.u32("body checksum").map_err(here)?;
+    let body = reader.take(usize::try_from(len).unwrap_or(usize::MAX), "body").map_err(here)?;
+    if wire::crc(wire::crc_seed(&header.file_id.0, BODY_AT as u64), body) != stored {
+        return Err(DecodeError { what: "body", offset: HEADER_LEN, problem: "its checksum does not match" });
     }
-    reader.finish("file")?;
+    reader.finish("file").map_err(here)?;
     Ok(body)
 }
 
@@ -165,6 +190,34 @@ mod tests {
         }
         assert!(Header::decode(&bytes, FileType::Log).is_err());
         assert!(Header::decode(&bytes[..63], FileType::Segment).is_err());
+    }
+
+    #[test]
+    fn a_damaged_header_gives_its_id_when_it_is_known_what_it_was() {
+        let good = header().encode();
+        let rebuilt = |bytes: &[u8]| rebuild(bytes, FileType::Segment, [9; 16]);
+        for at in 0..HEADER_LEN {
+            let mut damaged = good;
+            damaged[at] ^= 0x20;
+            // Only the id itself cannot be told from another: what it seeds has to be asked.
+            let expected = if (ID_AT..ID_AT + 16).contains(&at) { damaged[at] } else { 7 };
+            assert!(rebuilt(&damaged).is_some_and(|id| id.0[at.clamp(ID_AT, ID_AT + 15) - ID_AT] == expected), "{at}");
+        }
+        // Another owner, kind or version that cannot be excluded: two places are wrong.
+        for at in [0, 8, 16, 40] {
+            let mut damaged = good;
+            damaged[at] ^= 1;
+            damaged[63] ^= 1;
+            assert_eq!(rebuilt(&damaged), None, "{at}");
+        }
+        assert_eq!(rebuild(&good, FileType::Log, [9; 16]), None);
+        assert_eq!(rebuilt(&[0; HEADER_LEN]), None);
+        assert!(is_ours(&good) && !is_ours(&[0; 10]));
+        for at in [8, 10, 12, 16, 20] {
+            let mut newer = good;
+            newer[at] += 1;
+            assert!(!is_ours(&newer), "{at}");
+        }
     }
 
     #[test]

@@ -85,22 +85,39 @@ impl AxisChunk {
     }
 }
 
-/// Values of one metric in one chunk.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct ValueChunk {
-    pub(crate) column: ColumnRef,
-    /// Left out on disk, and empty here, when the group has one chunk: the footer has the same numbers.
-    pub(crate) stats: Stats,
-}
-
 /// All columns of one group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct GroupIndex {
     /// How many places before this group its sister is; 0 when it has none.
     pub(crate) sister: u32,
     pub(crate) axis: Vec<AxisChunk>,
-    /// For each series of the group, one entry a chunk.
-    pub(crate) series: Vec<Vec<ValueChunk>>,
+    /// How many series the group has.
+    pub(crate) series: usize,
+    /// Columns of values: of the first series chunk by chunk, then of the second, and so on.
+    pub(crate) columns: Vec<ColumnRef>,
+    /// The statistics of each of them. None when the group has one chunk: the footer has the same numbers, and most
+    /// groups of a short run are so.
+    pub(crate) stats: Vec<Stats>,
+}
+
+/// An index in memory is at most about so many times as long as its section: a column with its statistics takes some 260
+/// bytes there and at least 16 in the section, one without 24 and at least 6.
+#[cfg(test)]
+const MAX_GROWTH: usize = 20;
+
+/// Length of a column's entry at least.
+const MIN_COLUMN: usize = 6;
+/// Length of the statistics of a chunk at least: those of nothing but NaN.
+const MIN_STATS: usize = 10;
+/// Length of the rest of a chunk's entry at least: rows, steps and timestamps of a group with a sister.
+const MIN_AXIS: usize = 7;
+/// A column takes a byte at least, and so much of an index at most, with all that belongs to it.
+const MAX_ENTRY: u64 = 256;
+
+/// Whether an index of this length can be that of a group whose columns have so many bytes: looked at before memory is
+/// taken for what a compressed section promises.
+pub(crate) fn can_be_long(index_len: u64, columns_len: u64) -> bool {
+    index_len <= columns_len.saturating_add(1).saturating_mul(MAX_ENTRY)
 }
 
 fn put_column(out: &mut Vec<u8>, column: &ColumnRef) {
@@ -137,6 +154,9 @@ impl Layout {
         self.next = self.next.saturating_add(len);
         let len = u32::try_from(len).ok().filter(|_| self.next <= self.end);
         let len = len.ok_or_else(|| reader.error("column length", "the column is longer than its segment"))?;
+        if len == 0 {
+            return Err(reader.error("column length", "the column is empty"));
+        }
         Ok(ColumnRef { offset, len, crc: reader.u32("column checksum")?, codec })
     }
 
@@ -171,22 +191,37 @@ impl GroupIndex {
         self.axis.iter().map(|chunk| u64::from(chunk.rows)).sum()
     }
 
+    /// The columns of values of a series; none when there is no such series.
+    pub(crate) fn columns_of(&self, position: usize) -> &[ColumnRef] {
+        let chunks = self.axis.len();
+        self.columns.chunks(chunks.max(1)).nth(position).unwrap_or_default()
+    }
+
+    /// The column of values of a series in a chunk.
+    pub(crate) fn column(&self, position: usize, chunk: usize) -> Option<&ColumnRef> {
+        self.columns_of(position).get(chunk)
+    }
+
+    /// The statistics of the chunks of a series; none of a single chunk.
+    pub(crate) fn stats_of(&self, position: usize) -> &[Stats] {
+        self.stats.chunks(self.axis.len().max(1)).nth(position).unwrap_or_default()
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         put_varint(&mut out, self.axis.len() as u64);
-        put_varint(&mut out, self.series.len() as u64);
+        put_varint(&mut out, self.series as u64);
         put_varint(&mut out, u64::from(self.sister));
         for chunk in &self.axis {
             put_varint(&mut out, u64::from(chunk.rows));
             put_axis(&mut out, &chunk.steps);
             put_axis(&mut out, &chunk.timestamps);
         }
-        for series in &self.series {
-            for (chunk, axis) in series.iter().zip(&self.axis) {
-                put_column(&mut out, &chunk.column);
-                if self.axis.len() > 1 {
-                    put_stats(&mut out, &axis.facts(), &chunk.stats);
-                }
+        let mut stats = self.stats.iter();
+        for (column, axis) in self.columns.iter().zip(self.axis.iter().cycle()) {
+            put_column(&mut out, column);
+            if let Some(stats) = stats.next() {
+                put_stats(&mut out, &axis.facts(), stats);
             }
         }
         out
@@ -198,7 +233,9 @@ impl GroupIndex {
         let mut layout = Layout { next: start, end };
         let chunks = reader.count(usize::MAX, 9, "chunk count")?;
         let series = reader.count(limits::MAX_METRICS_PER_RUN, 1, "series count")?;
-        if chunks == 0 || series == 0 || chunks.saturating_mul(series).saturating_mul(6) > reader.remaining() {
+        let of_column = if chunks > 1 { MIN_COLUMN + MIN_STATS } else { MIN_COLUMN };
+        let least = series.saturating_mul(of_column).saturating_add(MIN_AXIS).saturating_mul(chunks);
+        if chunks == 0 || series == 0 || least > reader.remaining() {
             return Err(reader.error("group", "its counts do not fit its length"));
         }
         let sister = reader.varint("sister")?;
@@ -215,21 +252,21 @@ impl GroupIndex {
                 timestamps: layout.take_axis(&mut reader, sister > 0)?,
             });
         }
-        let mut all = Vec::with_capacity(series);
+        let mut columns = Vec::with_capacity(series * chunks);
+        let mut stats = Vec::with_capacity(if chunks > 1 { series * chunks } else { 0 });
         for _ in 0..series {
-            let mut values = Vec::with_capacity(chunks);
             for chunk in &axis {
-                let column = layout.take_column(&mut reader)?;
-                let stats = if chunks > 1 { take_stats(&mut reader, &chunk.facts())? } else { Stats::default() };
-                values.push(ValueChunk { column, stats });
+                columns.push(layout.take_column(&mut reader)?);
+                if chunks > 1 {
+                    stats.push(take_stats(&mut reader, &chunk.facts())?);
+                }
             }
-            all.push(values);
         }
         if layout.next != end {
             return Err(reader.error("group", "its columns do not end where its index begins"));
         }
         reader.finish("group index")?;
-        Ok(Self { sister, axis, series: all })
+        Ok(Self { sister, axis, series, columns, stats })
     }
 }
 
@@ -262,11 +299,50 @@ mod tests {
             (2..rows).for_each(|i| stats.push(Point::new(i64::from(i), i64::MIN, f64::from(i))));
             stats.push(Point::new(i64::MAX - 9, -3, f64::NAN));
             stats.time_range = Some((i64::MIN, i64::MAX));
-            if axis.len() > 1 { stats } else { Stats::default() }
+            stats
         };
-        let mut values = || rows.iter().map(|r| ValueChunk { column: column(4), stats: stats(*r) }).collect();
-        let series = (0..series).map(|_| values()).collect();
-        GroupIndex { sister, axis, series }
+        let chunks = || (0..series).flat_map(|_| rows.iter());
+        let columns = chunks().map(|_| column(4)).collect();
+        let stats = if axis.len() > 1 { chunks().map(|rows| stats(*rows)).collect() } else { Vec::new() };
+        GroupIndex { sister, axis, series, columns, stats }
+    }
+
+    fn memory(index: &GroupIndex) -> usize {
+        index.axis.capacity() * size_of::<AxisChunk>()
+            + index.columns.capacity() * size_of::<ColumnRef>()
+            + index.stats.capacity() * size_of::<Stats>()
+    }
+
+    /// An index with valid checksums and the shortest entries that there are took 50 times its length.
+    #[test]
+    fn an_index_takes_a_small_multiple_of_its_length_whatever_its_counts() {
+        let mut nan = Stats::default();
+        nan.push(Point::new(0, 0, f64::from(f32::NAN)));
+        for (chunks, series, sister) in [(1, 5000, 0), (5000, 1, 1), (70, 70, 1), (2, 3000, 0), (1, 1, 0)] {
+            let mut next = 64;
+            let mut column = || {
+                next += 1;
+                ColumnRef { offset: next - 1, len: 1, crc: 7, codec: CodecId::Constant }
+            };
+            let mut numbers = || {
+                let column = if sister > 0 { None } else { Some(column()) };
+                AxisColumn { column, min: 0, max: 0, first: 0, last: 0, sorted: true }
+            };
+            let axis = (0..chunks).map(|_| AxisChunk { rows: 1, steps: numbers(), timestamps: numbers() }).collect();
+            let columns = (0..chunks * series).map(|_| column()).collect();
+            let stats = if chunks > 1 { vec![nan; chunks * series] } else { Vec::new() };
+            let index = GroupIndex { sister, axis, series, columns, stats };
+            let bytes = index.encode();
+            let read = GroupIndex::decode(&bytes, 64, next).unwrap();
+            assert_eq!(read.columns, index.columns);
+            assert!(memory(&read) <= MAX_GROWTH * bytes.len(), "{} of {} bytes", memory(&read), bytes.len());
+            assert!(can_be_long(bytes.len() as u64, next - 64));
+            // Counts that the length cannot hold are refused before memory is taken for them.
+            for cut in [bytes.len() / 2, bytes.len() - 1] {
+                assert!(GroupIndex::decode(&bytes[..cut], 64, next).is_err());
+            }
+        }
+        assert!(!can_be_long(1 << 20, 1 << 10));
     }
 
     #[test]
@@ -274,7 +350,7 @@ mod tests {
         for (rows, series, sister) in [(vec![2], 1, 0), (vec![3, 9, 2], 4, 0), (vec![3, 9, 2], 1, 2)] {
             let index = index(&rows, series, sister);
             let bytes = index.encode();
-            let last = index.series.last().and_then(|series| series.last()).unwrap().column;
+            let last = *index.columns.last().unwrap();
             let end = last.offset + u64::from(last.len);
             // As text, since NaN differs from itself.
             assert_eq!(format!("{:?}", GroupIndex::decode(&bytes, 64, end).unwrap()), format!("{index:?}"));

@@ -16,7 +16,7 @@
 //! 4096 frames
 //! ```
 
-use super::header::{FileType, HEADER_LEN, Header, HeaderError};
+use super::header::{self, FileType, HEADER_LEN, Header, HeaderError};
 use super::wire::{self, DecodeError, Reader};
 use crate::types::{FileId, LogId, RunId};
 
@@ -74,10 +74,22 @@ impl LogHeader {
             let problem = "its checksum does not match";
             return Err(DecodeError { what: "log header", offset: HEADER_LEN, problem }.into());
         }
+        Ok(Self::fields(header.file_id, RunId::from_bytes(header.owner), body)?)
+    }
+
+    /// What the damaged first page of the log with this run and name said, as far as that can be told. A frame has to
+    /// prove the file id. The log before it may be wrong: then none ends where it says.
+    pub(crate) fn rebuild(bytes: &[u8], run_id: RunId, log_id: LogId) -> Option<Self> {
+        let file_id = header::rebuild(bytes, FileType::Log, *run_id.as_bytes())?;
+        let known = Self::fields(file_id, run_id, bytes.get(HEADER_LEN..CRC_AT)?).ok()?;
+        Some(Self { log_id, ..known })
+    }
+
+    fn fields(file_id: FileId, run_id: RunId, body: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(body);
         Ok(Self {
-            file_id: header.file_id,
-            run_id: RunId::from_bytes(header.owner),
+            file_id,
+            run_id,
             log_id: LogId { created_us: reader.u64("log id")?, salt: reader.u64("log id")? },
             boot_id: reader.array("boot id")?,
             process_id: reader.u32("process id")?,
@@ -113,6 +125,11 @@ mod tests {
                 let mut damaged = bytes.clone();
                 damaged[bit / 8] ^= 1 << (bit % 8);
                 assert!(LogHeader::decode(&damaged).is_err(), "bit {bit}");
+                // The id of the file needs a frame as its proof; of the log before, a log that ends there.
+                let rebuilt = LogHeader::rebuild(&damaged, header.run_id, header.log_id).unwrap();
+                let in_id = (24 * 8..40 * 8).contains(&bit);
+                assert_eq!(rebuilt.file_id != header.file_id, in_id, "bit {bit}");
+                assert!((80 * 8..120 * 8).contains(&bit) || in_id || rebuilt == header, "bit {bit}");
             }
         }
     }

@@ -25,6 +25,10 @@ use crate::types::{FileId, LogId, Stats};
 pub(crate) const TRAILER_LEN: usize = 24;
 /// Length of the numbers before a section's bytes.
 pub(crate) const SECTION_HEAD: usize = 12;
+/// Length of what the footer says of a series at least: name, group, position and statistics.
+const MIN_SERIES: usize = 13;
+/// Length of what it says of a group at least, but for the rows of its logs.
+const MIN_GROUP: usize = 10;
 const TRAILER_MAGIC: &[u8; 4] = b"TWSE";
 
 /// The bytes of a section that lies at `offset`, compressed when that helps.
@@ -38,6 +42,11 @@ pub(crate) fn encode_section(file_id: FileId, offset: u64, raw: &[u8]) -> Vec<u8
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(stored);
     out
+}
+
+/// How long the section that begins like this says that its content is.
+pub(crate) fn section_len(bytes: &[u8]) -> u64 {
+    Reader::new(bytes).u32("section length").map_or(0, u64::from)
 }
 
 /// Checks and expands the section that lies at `offset` and is `bytes`.
@@ -190,7 +199,7 @@ impl Footer {
         }
         let meta = reader.bytes(limits::MAX_SECTION_BYTES, "records about the run")?.to_vec();
         let groups = decode_groups(&mut reader, logs.len(), first_group_at, footer_at)?;
-        let count = reader.count(limits::MAX_METRICS_PER_RUN, 4, "series count")?;
+        let count = reader.count(limits::MAX_METRICS_PER_RUN, MIN_SERIES, "series count")?;
         let mut series = Vec::with_capacity(count);
         for _ in 0..count {
             let metric = reader.text(limits::MAX_KEY_CHARS * 4, "metric name")?.to_owned();
@@ -211,7 +220,7 @@ impl Footer {
 }
 
 fn decode_groups(reader: &mut Reader<'_>, logs: usize, first_group_at: u64, footer_at: u64) -> Decoded<Vec<GroupRef>> {
-    let count = reader.count(usize::MAX, logs.saturating_add(2), "group count")?;
+    let count = reader.count(usize::MAX, logs.saturating_add(MIN_GROUP), "group count")?;
     let mut groups = Vec::with_capacity(count);
     let mut at = first_group_at;
     for _ in 0..count {

@@ -95,17 +95,18 @@ impl LogReader {
                 return Ok(if live { Opened::Prepared } else { says_nothing(&*file, path)? });
             }
             match LogHeader::decode(page) {
-                Ok(header) => {
-                    let path = path.to_path_buf();
-                    let reader = Self { path, file, header, at: FRAMES_AT, delivered: 0, last: None };
-                    return Ok(Opened::Log(reader));
-                }
+                Ok(header) => return Ok(Opened::Log(Self::with_header(file, path, header))),
                 // It may have been stored while it was read.
                 Err(_) if live && attempt < MAX_TRIES => yield_now(),
                 Err(error) => return Err(header_error(path, error)),
             }
         }
         Ok(Opened::Prepared)
+    }
+
+    /// A reader of frames whose first page is known from elsewhere.
+    pub(crate) fn with_header(file: Arc<dyn File>, path: &Path, header: LogHeader) -> Self {
+        Self { path: path.to_path_buf(), file, header, at: FRAMES_AT, delivered: 0, last: None }
     }
 
     pub(crate) fn header(&self) -> &LogHeader {

@@ -8,7 +8,7 @@ use super::kept::{
 use crate::codec::packed::{self, FoundBlock};
 use crate::codec::{self, BLOCK, CodecError, CodecId, packed_f32};
 use crate::error::{Error, Result};
-use crate::format::index::{AxisChunk, AxisColumn, ColumnRef, GroupIndex, ValueChunk};
+use crate::format::index::{AxisChunk, AxisColumn, ColumnRef, GroupIndex};
 use crate::types::{Point, Stats};
 use std::ops::Range;
 use std::sync::Arc;
@@ -140,12 +140,12 @@ impl SeriesChunks {
     /// `metric` is the place of the metric in the list of the segment, `position` in its group.
     pub(crate) fn new(segment: &Arc<SegmentReader>, metric: usize, group: usize, position: usize) -> Result<Self> {
         let index = segment.group(group)?;
-        let chunks = index.series.get(position).filter(|chunks| chunks.len() == index.axis.len());
-        let chunks = chunks.ok_or_else(|| segment.damaged("a metric has no place in its group"))?;
-        let footer = segment.series().get(metric).filter(|_| chunks.len() == 1);
+        if position >= index.series {
+            return Err(segment.damaged("a metric has no place in its group"));
+        }
+        let footer = segment.series().get(metric).filter(|_| index.axis.len() == 1);
         let only_stats = footer.map(|series| series.stats);
-        let stats = chunks.iter().map(|chunk| only_stats.as_ref().unwrap_or(&chunk.stats));
-        let tree = segment.kept().tree(metric, stats);
+        let tree = segment.kept().tree(metric, only_stats.as_ref().into_iter().chain(index.stats_of(position)));
         let orders = segment.kept().orders(group, &index);
         Ok(Self { segment: Arc::clone(segment), group, position, index: Arc::clone(&index), only_stats, orders, tree })
     }
@@ -191,14 +191,13 @@ impl SeriesChunks {
         self.segment.damaged("a metric has no place in its group")
     }
 
-    fn chunk(&self, chunk: usize) -> Result<(&AxisChunk, &ValueChunk)> {
-        let values = self.index.series.get(self.position).and_then(|chunks| chunks.get(chunk));
-        self.index.axis.get(chunk).zip(values).ok_or_else(|| self.no_place())
+    fn chunk(&self, chunk: usize) -> Result<(&AxisChunk, &ColumnRef)> {
+        self.index.axis.get(chunk).zip(self.index.column(self.position, chunk)).ok_or_else(|| self.no_place())
     }
 
     fn stats(&self, chunk: usize) -> Result<&Stats> {
-        let values = self.chunk(chunk)?.1;
-        Ok(self.only_stats.as_ref().unwrap_or(&values.stats))
+        let stats = self.only_stats.as_ref().filter(|_| chunk == 0);
+        stats.or_else(|| self.index.stats_of(self.position).get(chunk)).ok_or_else(|| self.no_place())
     }
 
     fn axis(&self, along: Along, chunk: usize) -> Result<(&AxisChunk, &AxisColumn)> {
@@ -417,8 +416,8 @@ impl SeriesChunks {
 
     /// Some rows of a chunk, not all of them.
     fn rows_part(&self, chunk: usize, rows: Range<usize>, room: &mut Room) -> Result<RowsPart> {
-        let (axis, values) = self.chunk(chunk)?;
-        let (column, all) = (&values.column, axis.rows as usize);
+        let (axis, column) = self.chunk(chunk)?;
+        let all = axis.rows as usize;
         let stats = self.stats(chunk)?;
         let blocks = match room.blocks.as_ref().filter(|blocks| blocks.0 == column.offset) {
             Some((_, blocks)) => Arc::clone(blocks),

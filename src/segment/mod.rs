@@ -5,6 +5,7 @@ mod count;
 mod head;
 mod kept;
 mod reader;
+mod salvage;
 mod seal;
 mod writer;
 
@@ -13,5 +14,6 @@ pub(crate) use count::ChunkAxis;
 pub(crate) use head::Head;
 pub(crate) use kept::{Along, ChunkRun};
 pub(crate) use reader::SegmentReader;
+pub(crate) use salvage::{copy_good, salvage};
 pub(crate) use seal::seal;
 pub(crate) use writer::{SegmentWriter, Written, is_shorter_beside};

@@ -11,8 +11,8 @@ use crate::env::sync::{Mutex, PoisonError};
 use crate::env::{Env, Region};
 use crate::error::{Error, IoContext, Result};
 use crate::format::header::{FileType, HEADER_LEN, Header};
-use crate::format::index::{AxisColumn, ColumnRef, GroupIndex};
-use crate::format::segment::{Footer, SeriesRef, TRAILER_LEN, Trailer, decode_section};
+use crate::format::index::{AxisColumn, ColumnRef, GroupIndex, can_be_long};
+use crate::format::segment::{Footer, SeriesRef, TRAILER_LEN, Trailer, decode_section, section_len};
 use crate::format::{DecodeError, wire};
 use crate::log::header_error;
 use crate::types::{FileId, LogId, RunId};
@@ -44,7 +44,7 @@ struct OpenGroup {
 
 impl OpenGroup {
     fn new(index: GroupIndex) -> Self {
-        let columns = (2 + index.series.len()) * index.axis.len();
+        let columns = (2 + index.series) * index.axis.len();
         Self { index: Arc::new(index), checked: (0..columns.div_ceil(64)).map(|_| AtomicU64::new(0)).collect() }
     }
 }
@@ -84,9 +84,14 @@ impl SegmentReader {
         let section = region.get(footer_at as usize..trailer_at as usize).unwrap_or_default();
         let raw = decode_section(file_id, footer_at, section).map_err(at(footer_at))?;
         let footer = Footer::decode(&raw, HEADER_LEN as u64, footer_at).map_err(at(footer_at))?;
-        let groups = footer.groups.iter().map(|_| OnceLock::new()).collect();
         let run_id = RunId::from_bytes(header.owner);
-        Ok(Self {
+        Ok(Self::with_footer(region, path, file_id, run_id, footer))
+    }
+
+    /// `footer` is that of the segment, and its groups lie within it.
+    pub(super) fn with_footer(region: Region, path: &Path, file_id: FileId, run_id: RunId, footer: Footer) -> Self {
+        let groups = footer.groups.iter().map(|_| OnceLock::new()).collect();
+        Self {
             path: path.to_path_buf(),
             region,
             file_id,
@@ -95,7 +100,7 @@ impl SegmentReader {
             groups,
             axes: Mutex::default(),
             kept: Kept::default(),
-        })
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -160,6 +165,9 @@ impl SegmentReader {
         }
         let wrong = |error: DecodeError| Error::corrupt(&self.path, group.index_at, error.to_string());
         let bytes = self.bytes(group.index_at, u64::from(group.index_len))?;
+        if !can_be_long(section_len(bytes), group.index_at.saturating_sub(group.columns_at)) {
+            return Err(Error::corrupt(&self.path, group.index_at, "the index is longer than its columns can need"));
+        }
         let raw = decode_section(self.file_id, group.index_at, bytes).map_err(wrong)?;
         let index = GroupIndex::decode(&raw, group.columns_at, group.index_at).map_err(wrong)?;
         if index.rows() != group.rows() {
@@ -246,7 +254,7 @@ impl SegmentReader {
         steps: &mut [i64],
         timestamps: &mut [i64],
     ) -> Result<()> {
-        if index.series.len() > 1 && index.rows() <= MAX_KEPT_ROWS {
+        if index.series > 1 && index.rows() <= MAX_KEPT_ROWS {
             let kept = self.kept_axis(group, index, chunk)?;
             return self.copy_axis(&kept, steps, timestamps);
         }
@@ -348,8 +356,7 @@ impl SegmentReader {
         chunk: usize,
         out: &mut [f64],
     ) -> Result<()> {
-        let column = index.series.get(position).and_then(|series| series.get(chunk)).map(|values| &values.column);
-        let column = column.ok_or_else(|| self.damaged("a metric has no place in its group"))?;
+        let column = index.column(position, chunk).ok_or_else(|| self.damaged("a metric has no place in its group"))?;
         let bytes = self.checked_once(group, (2 + position) * index.axis.len() + chunk, column)?;
         let decoded = codec::fill_floats(column.codec, bytes, out);
         decoded.map_err(|error| Error::corrupt(&self.path, column.offset, error.to_string()))

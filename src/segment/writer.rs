@@ -5,7 +5,7 @@ use crate::codec::{self, CodecId, Effort};
 use crate::env::{Env, File};
 use crate::error::{IoContext, Result};
 use crate::format::header::{FileType, HEADER_LEN, Header};
-use crate::format::index::{AxisChunk, AxisColumn, ColumnRef, GroupIndex, ValueChunk};
+use crate::format::index::{AxisChunk, AxisColumn, ColumnRef, GroupIndex};
 use crate::format::segment::{Footer, GroupRef, SeriesRef, Trailer, encode_section};
 use crate::format::stats::AxisFacts;
 use crate::format::wire;
@@ -139,7 +139,7 @@ impl SegmentWriter {
     pub(crate) fn begin_series(&mut self, metric: &str) {
         self.end_series();
         self.current = Some((metric.to_owned(), Stats::default()));
-        self.group.series.push(Vec::new());
+        self.group.series += 1;
     }
 
     /// Adds the values of the next chunk of the current metric, with their statistics.
@@ -149,15 +149,16 @@ impl SegmentWriter {
         if let Some((_, total)) = &mut self.current {
             total.merge(stats);
         }
-        if let Some(chunks) = self.group.series.last_mut() {
-            chunks.push(ValueChunk { column, stats: *stats });
+        self.group.columns.push(column);
+        if self.group.axis.len() > 1 {
+            self.group.stats.push(*stats);
         }
         Ok(())
     }
 
     fn end_series(&mut self) {
         if let Some((metric, stats)) = self.current.take() {
-            let position = self.group.series.len() as u32 - 1;
+            let position = self.group.series as u32 - 1;
             self.series.push(SeriesRef { metric, group: self.groups.len() as u32, position, stats });
         }
     }

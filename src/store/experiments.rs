@@ -4,7 +4,7 @@ use super::{Shared, Store};
 use crate::catalog::write_new;
 use crate::error::{Error, IoContext, Result};
 use crate::format::experiment;
-use crate::format::header::{FileType, Header, decode_body, encode_file};
+use crate::format::header::{BODY_AT, FileType, Header, decode_body, encode_file};
 use crate::log::header_error;
 use crate::types::{Experiment, ExperimentId, ExperimentName, FileId, LifecycleStage, TagKey, check_value};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::io::ErrorKind;
 const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// The experiment that every store has.
-const DEFAULT_NAME: &str = "Default";
+pub(super) const DEFAULT_NAME: &str = "Default";
 
 impl Shared {
     /// Ids of all experiments that have a folder, sorted.
@@ -50,9 +50,12 @@ impl Shared {
         let read = file.read_at(&mut bytes, 0).at(&path, "read")?;
         bytes.truncate(read);
         let header = Header::decode(&bytes, FileType::Experiment).map_err(|error| header_error(&path, error))?;
-        let corrupt = |error: crate::format::DecodeError| Error::corrupt(&path, error.offset as u64, error.to_string());
-        let body = decode_body(&bytes, &header).map_err(corrupt)?;
-        let experiment = experiment::decode(body).map_err(corrupt)?;
+        let corrupt = |at: usize| {
+            let path = &path;
+            move |error: crate::format::DecodeError| Error::corrupt(path, (at + error.offset) as u64, error.to_string())
+        };
+        let body = decode_body(&bytes, &header).map_err(corrupt(0))?;
+        let experiment = experiment::decode(body).map_err(corrupt(BODY_AT))?;
         if experiment.id != id {
             return Err(Error::corrupt(&path, 0, format!("it is the file of experiment {}", experiment.id)));
         }

@@ -112,12 +112,12 @@ fn read_ranges(
         if !wanted.iter().any(|range| range.start < rows.end && rows.start < range.end) {
             continue;
         }
-        let values = index.series.get(series.position as usize).and_then(|series| series.get(chunk));
-        let Some(values) = values else { return Err(segment.damaged("a metric has no place in its group")) };
+        let column = index.column(series.position as usize, chunk);
+        let Some(column) = column else { return Err(segment.damaged("a metric has no place in its group")) };
         let mut columns = Columns::default();
         let group = series.group as usize;
         segment.read_axis(group, &index, chunk, &mut columns.steps, &mut columns.timestamps)?;
-        segment.read_floats(&values.column, axis.rows, &mut columns.values)?;
+        segment.read_floats(column, axis.rows, &mut columns.values)?;
         for (number, point) in rows.zip(columns.iter()) {
             if wanted.iter().any(|range| range.contains(&number)) {
                 each(&series.metric, point);

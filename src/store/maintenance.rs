@@ -91,6 +91,13 @@ pub(super) fn tidy_up(shared: &Arc<Shared>) -> Result<bool> {
     failed.map(|()| !settled.is_empty())
 }
 
+/// What the last of the background threads does.
+pub(super) fn tidy_and_scrub(shared: &Arc<Shared>) -> Result<bool> {
+    let worked = tidy_up(shared);
+    shared.scrub_in_time()?;
+    worked
+}
+
 /// Seals and settles what is waiting, without compaction.
 pub(super) fn seal_pending(shared: &Arc<Shared>) -> Result<()> {
     if shared.options.read_only {

@@ -1,7 +1,7 @@
 //! Wires everything: the only folder with threads, and with locks that have an order.
 //!
 //! Order of locks, outermost first; nobody takes an outer one while holding an inner one:
-//! maintenance, run lock (file), store lock (file), journal, heads and segments, a writer's committer, its appender.
+//! scrub, maintenance, compaction lock (file), run lock (file), store lock (file), journal, heads and segments, a writer's committer, its appender.
 
 mod ahead;
 mod append_lock;
@@ -14,12 +14,16 @@ mod live_merge;
 mod maintenance;
 mod open;
 mod paths;
+mod quarantine;
 mod recover;
+mod repair;
+mod repair_run;
 mod run_core;
 mod run_files;
 mod run_view;
 mod run_writer;
 mod runs;
+mod scrub;
 mod settle;
 mod snapshot;
 mod statistics;
@@ -29,6 +33,7 @@ mod worker;
 pub use artifacts::Artifacts;
 pub use follow::Follower;
 pub use maintenance::{CompactionReport, Progress};
+pub use repair::{Loss, Repair, RepairReport};
 pub use run_writer::{Metric, Row, RunWriter};
 pub use runs::{RunFilter, View};
 pub use snapshot::Snapshot;
@@ -144,6 +149,8 @@ pub(crate) struct Shared {
     incidents: Mutex<Vec<Incident>>,
     /// One maintenance at a time in this process.
     maintenance: Mutex<()>,
+    /// How far the reading over sealed files has come.
+    scrub: Mutex<scrub::Scrub>,
     /// Hybrid logical clock: later than every change this process has seen.
     clock_us: AtomicU64,
     /// Wakes the thread that prepares extents and logs, the one that syncs, and the one that seals and compacts.
@@ -283,7 +290,9 @@ impl Store {
         let ahead = maintenance::keep_ahead(&self.shared);
         let kept_up = maintenance::keep_up(&self.shared, true);
         let tidied = maintenance::tidy_up(&self.shared);
-        Ok(ahead? | kept_up? | tidied?)
+        let scrubbed = self.shared.scrub_in_time();
+        let worked = ahead? | kept_up? | tidied?;
+        scrubbed.map(|()| worked)
     }
 
     /// Seals what was ended, and says what went wrong, which dropping the store does not. The background thread stops

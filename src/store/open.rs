@@ -52,6 +52,7 @@ impl Store {
             to_settle: Mutex::default(),
             incidents: Mutex::default(),
             maintenance: Mutex::default(),
+            scrub: Mutex::default(),
             clock_us: AtomicU64::new(0),
             append_alarm: Alarm::default(),
             sync_alarm: Alarm::default(),
@@ -62,11 +63,11 @@ impl Store {
         });
         let mut worker = None;
         if shared.options.read_only {
-            // A catalog that was cut hides runs; a writer mends it, a reader looks for itself.
-            let folders = shared.entries_from_folders()?;
+            // A catalog that was cut hides runs, and one of another store names some that are not here; a writer mends
+            // it, a reader looks for itself. In this order: what is created meanwhile is not yet settled.
             let mut journal = super::lock(&shared.journal);
             shared.refresh_for_reading(&mut journal)?;
-            journal.adopt(folders);
+            journal.match_folders(shared.entries_from_folders()?);
         }
         if !shared.options.read_only {
             {
@@ -156,7 +157,7 @@ fn read_only_folder(paths: &Paths, error: Error) -> Error {
 }
 
 /// Checks magic, version and checksum of the file that makes a folder a store; answers whether it may be written.
-fn check_store_file(env: &Env, paths: &Paths) -> Result<bool> {
+pub(super) fn check_store_file(env: &Env, paths: &Paths) -> Result<bool> {
     let path = paths.store_file();
     let file = env.fs.open(&path).at(&path, "open")?;
     let len = file.len().at(&path, "measure")?;

@@ -47,20 +47,24 @@ impl Shared {
         }
         let runs = self.run_folders()?;
         for id in orphans {
-            let mut members = runs.iter().filter(|(_, experiment)| *experiment == id).peekable();
-            if members.peek().is_none() {
+            if !runs.iter().any(|(_, experiment)| *experiment == id) {
                 // Its creation was cut short: nobody knows of it.
                 continue;
             }
-            let named = members.find_map(|(run, _)| {
-                let view = RunView::read(self, id, *run).ok()?;
-                view.state.experiment().map(|(_, name)| name.to_owned())
-            });
-            let name = named.unwrap_or_else(|| format!("experiment {id}"));
-            let taken = self.experiments()?.iter().any(|known| known.name == name);
-            self.new_experiment(id, &if taken { format!("{name} ({id})") } else { name })?;
+            self.adopt_experiment(id, &runs)?;
         }
         Ok(())
+    }
+
+    /// Gives the experiment a new file with the name that one of its runs remembers. The caller holds the store's lock.
+    pub(super) fn adopt_experiment(&self, id: ExperimentId, runs: &BTreeSet<(RunId, ExperimentId)>) -> Result<()> {
+        let named = runs.iter().filter(|(_, experiment)| *experiment == id).find_map(|(run, _)| {
+            let view = RunView::read(self, id, *run).ok()?;
+            view.state.experiment().map(|(_, name)| name.to_owned())
+        });
+        let name = named.unwrap_or_else(|| format!("experiment {id}"));
+        let taken = self.experiments()?.iter().any(|known| known.id != id && known.name == name);
+        self.new_experiment(id, &if taken { format!("{name} ({id})") } else { name })
     }
 
     /// Brings the catalog up to date with the folders: runs that were copied in are added, runs whose folder was

@@ -132,9 +132,14 @@ impl RunFiles {
     }
 
     /// A log whose forerunner lost its end with the power was never synced, since syncs go in order: nothing of it is
-    /// believed, so that what is left of a writer is a prefix. `ends`: how far the logs before it were read.
-    pub(crate) fn doubt(&self, content: LogContent, ends: &BTreeMap<LogId, u64>) -> LogContent {
+    /// believed, so that what is left of a writer is a prefix. `ends`: how far the logs before it were read. `unread`:
+    /// whether the forerunner may be in a file that cannot be read. That is no sign of a power loss, which takes ends and
+    /// not beginnings, and one damaged file must not hide a good one.
+    pub(crate) fn doubt(&self, content: LogContent, ends: &BTreeMap<LogId, u64>, unread: bool) -> LogContent {
         let Some((before, end)) = content.before.filter(|_| !content.live) else { return content };
+        if unread && !ends.contains_key(&before) {
+            return content;
+        }
         let is_sealed = self.segments.iter().any(|segment| segment.logs().contains(&before));
         if is_sealed || ends.get(&before) == Some(&u64::from(end)) {
             return content;
@@ -191,10 +196,12 @@ impl Shared {
                 let reader = match LogReader::open(&self.env, path)? {
                     Opened::Log(reader) => reader,
                     Opened::Prepared => return Ok(blank(true, LogEnd::Complete)),
-                    Opened::Blank | Opened::Zeros => return Ok(blank(false, LogEnd::Complete)),
-                    Opened::Lost => {
-                        let reason = "its first page is missing".to_owned();
-                        return Ok(blank(false, LogEnd::Damaged { offset: 0, reason }));
+                    Opened::Blank => return Ok(blank(false, LogEnd::Complete)),
+                    nothing @ (Opened::Zeros | Opened::Lost) => {
+                        let is_zero = matches!(nothing, Opened::Zeros);
+                        let reason =
+                            if is_zero { "there is nothing in it but zeros" } else { "its first page is missing" };
+                        return Ok(blank(false, LogEnd::Damaged { offset: 0, reason: reason.to_owned() }));
                     }
                 };
                 if (reader.header().run_id, reader.header().log_id) != (run, id) {

@@ -80,9 +80,10 @@ impl RunView {
         }
     }
 
-    /// `None` when a writer went on from one of its logs to the next while they were read one after the other: the
-    /// calls that came to the first one meanwhile would be missing, and later ones be there.
-    fn from_files(
+    /// What these files say of the run, be it nothing. `None` when a writer went on from one of its logs to the next while
+    /// they were read one after the other: the calls that came to the first one meanwhile would be missing, and later
+    /// ones be there.
+    pub(super) fn from_files(
         shared: &Shared,
         experiment_id: ExperimentId,
         id: RunId,
@@ -118,7 +119,8 @@ impl RunView {
             if content.live && content.end == LogEnd::Complete {
                 growing.insert(*log, content.position);
             }
-            let content = files.doubt(content, &ends);
+            let unread = !damage.is_empty() || !files.damage.is_empty();
+            let content = files.doubt(content, &ends, unread);
             ends.insert(*log, content.position);
             let LogContent { head, end, live, .. } = content;
             if let LogEnd::Damaged { offset, reason } = &end {

@@ -86,7 +86,10 @@ impl Shared {
     fn clear_catalog_place(&self) -> Result<()> {
         let path = self.paths.catalog_file();
         let what = match self.env.fs.metadata(&path).map(|metadata| metadata.kind) {
-            Ok(FileKind::File) => return Ok(()),
+            Ok(FileKind::File) => {
+                self.note_incident(&path, 0, "it was damaged; it is made anew from the folders of the runs".to_owned());
+                return Ok(());
+            }
             Ok(FileKind::Dir) => "a folder",
             Ok(FileKind::Other) => "a link or a special file",
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -153,7 +156,8 @@ impl Shared {
             _ => {
                 let view = RunView::read(self, entry.experiment_id, entry.run_id)?;
                 // Shown as far as it can be read, but not as if that were all.
-                view.files.damage.iter().for_each(|damage| self.note_unread(entry, damage));
+                let damage = view.files.damage.iter().chain(&view.lost_ends);
+                damage.for_each(|damage| self.note_unread(entry, damage));
                 Ok(view.to_run(self, &view.metrics()))
             }
         }

@@ -4,34 +4,31 @@
 //! removed; both are there for a moment, and the segment says that it covers the log. The catalog learns of the run
 //! last; until then the run's files are asked.
 
-use super::open::sync_up;
 use super::paths::{RunEntryName, parse_run_entry, segment_name};
+use super::quarantine::{copy_aside, is_zero_from};
 use super::run_view::{DeadLog, RunView};
 use super::{Shared, lock};
-use crate::catalog::{RunState, write_new};
+use crate::catalog::RunState;
 use crate::codec::Effort;
 use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry};
 use crate::format::log::FRAMES_AT;
 use crate::format::record::Meta;
-use crate::log::{FullLog, LogEnd};
+use crate::log::{FullLog, LogEnd, LogReader, Opened};
 use crate::segment::{Head, SegmentWriter, Written, seal};
 use crate::types::{ExperimentId, LogId, RunId};
 use std::path::Path;
 
 /// So many segments without points are left side by side before an edit merges them.
 const MAX_META_SEGMENTS: usize = 8;
-/// No log is longer: offsets in it have 32 bits.
-const MAX_LOG_BYTES: u64 = 1 << 32;
-
 /// A log of at most this many points is compressed at once as compaction would: it takes less than a millisecond and
 /// the run then needs no compaction.
 const SMALL_LOG_POINTS: u64 = 2048;
 
 impl Shared {
     /// Writes the content of a log as a segment, with further records about the run.
-    fn write_segment(&self, dir: &Path, run: RunId, log: LogId, head: &Head, more: &[Meta]) -> Result<()> {
+    pub(super) fn write_segment(&self, dir: &Path, run: RunId, log: LogId, head: &Head, more: &[Meta]) -> Result<()> {
         let effort = if head.point_count() <= SMALL_LOG_POINTS { Effort::Compact } else { Effort::Seal };
         let path = dir.join(segment_name(log, self.env.clock.random()));
         let mut segment = SegmentWriter::create(&self.env, &path, run, effort)?;
@@ -41,7 +38,7 @@ impl Shared {
         self.sync_name(dir)
     }
 
-    fn remove_log(&self, run: RunId, log: LogId, path: &Path) -> Result<()> {
+    pub(super) fn remove_log(&self, run: RunId, log: LogId, path: &Path) -> Result<()> {
         match self.env.fs.remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at(path, "remove")?,
             _ => self.forget_log(run, log),
@@ -76,24 +73,26 @@ impl Shared {
         self.remove_log(run, log.id, &log.path)
     }
 
-    /// Copies a log with a doubtful end to the quarantine, where it stays until a person removes it.
+    /// Copies a log with a doubtful end to the quarantine, where it stays until a person removes it; of nothing but zeros
+    /// there is nothing to keep.
     fn set_aside(&self, run: RunId, log: &DeadLog, offset: u64, reason: &str) -> Result<()> {
         let file = self.env.fs.open(&log.path).at(&log.path, "open")?;
-        let len = file.len().at(&log.path, "measure")?.min(MAX_LOG_BYTES);
-        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
-        let read = file.read_at(&mut bytes, 0).at(&log.path, "read")?;
-        bytes.truncate(read);
-        if bytes.get(offset as usize..).unwrap_or_default().iter().all(|byte| *byte == 0) {
-            return Ok(());
-        }
-        let quarantine = self.paths.quarantine();
-        self.env.fs.create_dir_all(&quarantine).at(&quarantine, "create")?;
-        let copy = quarantine.join(format!("{run}-{}.log", log.id));
-        write_new(&self.env, &copy, &bytes)?;
-        sync_up(&self.env, &quarantine, self.paths.root())?;
-        let what = format!("{reason}; everything before was kept, the whole log was copied to {}", copy.display());
+        let what = if is_zero_from(&*file, offset).at(&log.path, "read")? {
+            format!("{reason}; everything before was kept, and nothing follows")
+        } else {
+            let copy = copy_aside(&self.env, &self.paths, &log.path, &format!("{run}-{}.log", log.id))?;
+            format!("{reason}; everything before was kept, the whole log was copied to {}", copy.display())
+        };
         self.note_incident(&log.path, offset, what);
         Ok(())
+    }
+
+    /// Notes that a log is about to go in which there is nothing but zeros. It may never have been begun or synced, or
+    /// be damaged from end to end: nobody can tell any more.
+    fn note_zeros(&self, path: &Path) {
+        if matches!(LogReader::open(&self.env, path), Ok(Opened::Zeros)) {
+            self.note_incident(path, 0, "there is nothing in it but zeros; it was removed".to_owned());
+        }
     }
 
     /// Writes changes of a run as a segment of its own, durably. It repeats all that is known of the run, since that
@@ -176,6 +175,13 @@ impl Shared {
         if view.files.obsolete.is_empty() {
             return Ok(());
         }
+        // What they hold must be where it is said to be: what they are a copy of may have been damaged since.
+        for segment in &view.files.segments {
+            if let Err(error) = self.check_segment(segment.path(), view.id) {
+                self.note_once(segment.path(), &error);
+                return Ok(());
+            }
+        }
         // Whoever named the segment that covers these may have died before its name was durable.
         let dir = self.paths.run(view.experiment_id, view.id);
         self.env.fs.sync_dir(&dir).at(&dir, "sync")?;
@@ -199,6 +205,7 @@ impl Shared {
         if view.live_logs > 0 || !view.dead_logs.is_empty() || !view.files.damage.is_empty() {
             // A damaged run stays unsettled: its files are asked each time, and so the damage is seen. What the system
             // has refused it may allow the next time.
+            view.files.damage.iter().for_each(|damage| self.note_once(&self.paths.run(experiment_id, run_id), damage));
             let refused = view.files.damage.iter().find(|damage| matches!(damage, Error::Io { .. }));
             return refused.map_or(Ok(()), |refused| Err(refused.copy()));
         }
@@ -228,10 +235,15 @@ impl Shared {
         }
         for entry in &entries {
             if let RunEntryName::Log(id) = parse_run_entry(&entry.name) {
-                let reason = "nothing of the run could be believed".to_owned();
-                let end = LogEnd::Damaged { offset: FRAMES_AT, reason: reason.clone() };
-                let log = DeadLog { id, path: dir.join(&entry.name), head: std::sync::Arc::default(), end };
-                self.set_aside(run_id, &log, FRAMES_AT, &reason)?;
+                let path = dir.join(&entry.name);
+                self.note_zeros(&path);
+                let file = self.env.fs.open(&path).at(&path, "open")?;
+                if !is_zero_from(&*file, FRAMES_AT).at(&path, "read")? {
+                    let reason = "nothing of the run could be believed".to_owned();
+                    let end = LogEnd::Damaged { offset: FRAMES_AT, reason: reason.clone() };
+                    let log = DeadLog { id, path, head: std::sync::Arc::default(), end };
+                    self.set_aside(run_id, &log, FRAMES_AT, &reason)?;
+                }
             }
         }
         match self.env.fs.remove_dir_all(dir) {

@@ -1,6 +1,7 @@
 //! A consistent view of one run.
 
 use super::run_view::{PointSource, RunView};
+use super::verify::missing_file;
 use super::{Shared, Store};
 use crate::error::{Error, Result};
 use crate::format::index::{AxisChunk, GroupIndex};
@@ -285,7 +286,10 @@ impl Store {
     /// [`Error::NotFound`]; system errors. Damage is met by the questions that it concerns.
     pub fn snapshot(&self, id: RunId) -> Result<Snapshot> {
         let entry = self.shared.entry(id)?;
-        let view = RunView::read(&self.shared, entry.experiment_id, id)?;
+        let mut view = RunView::read(&self.shared, entry.experiment_id, id)?;
+        // No checksum tells that a whole file is gone.
+        let missing = missing_file(&self.shared, &entry, &view);
+        view.files.damage.extend(missing);
         Ok(Snapshot::new(&self.shared, view))
     }
 }

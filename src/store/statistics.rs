@@ -229,11 +229,9 @@ fn count_columns(segment: &SegmentReader, all: &mut StoreStatistics, codecs: &mu
                 }
             }
         }
-        for series in &index.series {
-            all.chunks += series.len() as u64;
-            for (chunk, values) in index.axis.iter().zip(series) {
-                add("values", &values.column, chunk.rows);
-            }
+        all.chunks += index.columns.len() as u64;
+        for (column, chunk) in index.columns.iter().zip(index.axis.iter().cycle()) {
+            add("values", column, chunk.rows);
         }
     }
 }

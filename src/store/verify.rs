@@ -1,17 +1,24 @@
-//! Looks at every stored byte of a store: the checksums of all files, and that what they guard can be decoded.
+//! Looks at every stored byte of a store: the checksums of all files, and that what they guard can be decoded. And at what
+//! no checksum tells: whether the catalog says of a run what the run's files say.
 
 use super::maintenance::Progress;
+use super::open::check_store_file;
 use super::paths::{RunEntryName, parse_run_entry};
 use super::run_files::RunFiles;
+use super::run_view::{RunView, decode_meta};
 use super::{Shared, Store, lock};
+use crate::env::Env;
 use crate::error::{Error, IoContext, Result};
-use crate::format::catalog::{EntryState, RunEntry, next_entry};
-use crate::format::header::{FileType, HEADER_LEN, Header, decode_body};
+use crate::format::catalog::{EntryState, RunEntry, Summary, next_entry};
+use crate::format::header::{FileType, HEADER_LEN, Header};
+use crate::format::index::{AxisChunk, GroupIndex};
 use crate::format::wire::Reader;
 use crate::log::{LogEnd, LogReader, Opened, header_error};
 use crate::segment::{Head, SegmentReader};
-use crate::types::RunId;
+use crate::types::{ExperimentId, RunId};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A damaged place.
 ///
@@ -52,20 +59,56 @@ pub struct VerifyReport {
     pub damage: Vec<Damage>,
 }
 
-impl VerifyReport {
-    fn take(&mut self, path: &Path, error: Error) {
-        match error {
-            Error::Corrupt { path, offset, reason } => self.damage.push(Damage { path, offset, reason }),
+/// What a stored file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Store,
+    Catalog,
+    Experiment(ExperimentId),
+    /// A log or segment, or what is in the place of one.
+    OfRun(ExperimentId, RunId),
+}
+
+/// A damaged place, and what a repair has to know of it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) damage: Damage,
+    pub(super) kind: Kind,
+    /// False when it is not known to be damaged: a newer file, one that the system refuses to read.
+    pub(super) corrupt: bool,
+}
+
+/// What a look at all files has come to.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    files: u64,
+    bytes: u64,
+    pub(super) found: Vec<Found>,
+    /// Runs of which the catalog says something else than their files, or of which files are missing.
+    pub(super) unlike: Vec<(ExperimentId, RunId)>,
+}
+
+impl Survey {
+    fn take(&mut self, path: &Path, kind: Kind, error: Error) {
+        let (damage, corrupt) = match error {
+            Error::Corrupt { path, offset, reason } => (Damage { path, offset, reason }, true),
             // Sealed, compacted or removed while we looked.
-            error if error.is_missing_file() => {}
+            error if error.is_missing_file() => return,
             // A newer file, something else in its place, a bad sector: none of them keeps the others from being checked.
-            error => self.damage.push(Damage { path: path.to_path_buf(), offset: 0, reason: error.to_string() }),
-        }
+            error => (Damage { path: path.to_path_buf(), offset: 0, reason: error.to_string() }, false),
+        };
+        self.found.push(Found { damage, kind, corrupt });
+    }
+
+    pub(super) fn report(self) -> VerifyReport {
+        let damage = self.found.into_iter().map(|found| found.damage).collect();
+        VerifyReport { files: self.files, bytes: self.bytes, damage }
     }
 }
 
 impl Store {
-    /// Reads every file of the store but the artifacts and checks all of it. `progress` is called after each file.
+    /// Reads every file of the store but the artifacts and checks all of it, and whether the catalog says of ended runs
+    /// what their files say. `progress` is called after each file.
     ///
     /// Works beside writers: of a log that is being written, what was published is checked.
     ///
@@ -81,34 +124,46 @@ impl Store {
     /// When folders cannot be listed. Damage is no error here, and neither is a file that cannot be read: both are in the
     /// report.
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<VerifyReport> {
-        let shared = &self.shared;
-        let mut report = VerifyReport::default();
-        let files = files(shared)?;
-        for (number, (path, run)) in files.iter().enumerate() {
-            progress(Progress { done: number as u64, total: files.len() as u64 });
-            report.files += 1;
-            report.bytes += shared.env.fs.metadata(path).map(|metadata| metadata.len).unwrap_or(0);
-            let checked = match run {
-                Some(run) => check_run_file(shared, path, *run, &mut report),
-                None => check_small_file(shared, path),
-            };
-            if let Err(error) = checked {
-                report.take(path, error);
-            }
-        }
-        find_missing(shared, &mut report)?;
-        progress(Progress { done: files.len() as u64, total: files.len() as u64 });
-        Ok(report)
+        Ok(self.shared.survey(progress)?.report())
     }
 }
 
-/// Every file that has a checksum, with its run if it belongs to one.
-fn files(shared: &Shared) -> Result<Vec<(PathBuf, Option<RunId>)>> {
-    let mut all = vec![(shared.paths.store_file(), None)];
-    if shared.env.fs.metadata(&shared.paths.catalog_file()).is_ok() {
-        all.push((shared.paths.catalog_file(), None));
+impl Shared {
+    /// See [`Store::verify`].
+    pub(super) fn survey(&self, progress: &mut dyn FnMut(Progress)) -> Result<Survey> {
+        let mut survey = Survey::default();
+        let files = files(self)?;
+        let mut catalog = Vec::new();
+        for (number, (path, kind)) in files.iter().enumerate() {
+            progress(Progress { done: number as u64, total: files.len() as u64 });
+            survey.files += 1;
+            survey.bytes += self.env.fs.metadata(path).map(|metadata| metadata.len).unwrap_or(0);
+            let checked = match kind {
+                Kind::Store => check_store_file(&self.env, &self.paths).map(|_| ()),
+                Kind::Catalog => read_catalog(&self.env, path, &mut catalog),
+                Kind::Experiment(id) => match self.experiment(*id) {
+                    Err(Error::NotFound { .. }) => Ok(()),
+                    experiment => experiment.map(|_| ()),
+                },
+                Kind::OfRun(_, run) => check_run_file(self, path, *run, *kind, &mut survey),
+            };
+            if let Err(error) = checked {
+                survey.take(path, *kind, error);
+            }
+        }
+        find_unlike(self, catalog, &mut survey)?;
+        progress(Progress { done: files.len() as u64, total: files.len() as u64 });
+        Ok(survey)
     }
-    all.extend(shared.experiment_ids()?.into_iter().map(|id| (shared.paths.experiment_file(id), None)));
+}
+
+/// Every file that has a checksum.
+fn files(shared: &Shared) -> Result<Vec<(PathBuf, Kind)>> {
+    let mut all = vec![(shared.paths.store_file(), Kind::Store)];
+    if shared.env.fs.metadata(&shared.paths.catalog_file()).is_ok() {
+        all.push((shared.paths.catalog_file(), Kind::Catalog));
+    }
+    all.extend(shared.experiment_ids()?.into_iter().map(|id| (shared.paths.experiment_file(id), Kind::Experiment(id))));
     for (run, experiment) in shared.run_folders()? {
         let dir = shared.paths.run(experiment, run);
         let mut entries = match shared.env.fs.read_dir(&dir) {
@@ -123,82 +178,130 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Option<RunId>)>> {
         let ours = |name: &str| matches!(parse_run_entry(name), RunEntryName::Log(_) | RunEntryName::Segment);
         // What is no file counts too: it is where one should be, and cannot be opened.
         let entries = entries.into_iter().filter(|entry| ours(&entry.name));
-        all.extend(entries.map(|entry| (dir.join(entry.name), Some(run))));
+        all.extend(entries.map(|entry| (dir.join(entry.name), Kind::OfRun(experiment, run))));
     }
     Ok(all)
 }
 
-/// Looks for ended runs whose files hold fewer points than the catalog knows of: no checksum tells that a file is gone.
-fn find_missing(shared: &Shared, report: &mut VerifyReport) -> Result<()> {
-    let entries: Vec<RunEntry> = {
-        let mut journal = lock(&shared.journal);
-        shared.refresh_for_reading(&mut journal)?;
-        journal.entries().values().cloned().collect()
-    };
-    for entry in entries {
-        let EntryState::Settled(summary) = &entry.state else { continue };
-        let dir = shared.paths.run(entry.experiment_id, entry.run_id);
-        let Ok(files) = RunFiles::scan(shared, entry.run_id, &dir) else { continue };
-        // A run whose folder was removed is no run; damaged files are named already; a log is of somebody who writes.
-        if shared.env.fs.metadata(&dir).is_err() || !files.damage.is_empty() || !files.logs.is_empty() {
-            continue;
-        }
-        let known: u64 = summary.metrics.iter().map(|(_, stats)| stats.count).sum();
-        let held: u64 = files.segments.iter().map(|segment| segment.point_count()).sum();
-        // Unless it was resumed or removed meanwhile.
-        let is_same = |now: RunEntry| matches!(now.state, EntryState::Settled(now) if now.meta == summary.meta);
-        if held < known && shared.entry(entry.run_id).is_ok_and(is_same) {
-            let reason = format!("a file is missing: the catalog knows of {known} points, the files hold {held}");
-            report.damage.push(Damage { path: dir, offset: 0, reason });
-        }
-    }
-    Ok(())
-}
-
-fn read(shared: &Shared, path: &Path) -> Result<Vec<u8>> {
-    let file = shared.env.fs.open(path).at(path, "open")?;
+/// Checks the catalog and gives what it says of each run, with the place of the entry.
+pub(super) fn read_catalog(env: &Env, path: &Path, entries: &mut Vec<(u64, RunEntry)>) -> Result<()> {
+    let file = env.fs.open(path).at(path, "open")?;
     let mut bytes = vec![0; usize::try_from(file.len().at(path, "measure")?).unwrap_or(0)];
     let read = file.read_at(&mut bytes, 0).at(path, "read")?;
     bytes.truncate(read);
-    Ok(bytes)
-}
-
-fn check_small_file(shared: &Shared, path: &Path) -> Result<()> {
-    let bytes = read(shared, path)?;
-    let file_type = if *path == shared.paths.store_file() {
-        FileType::Store
-    } else if *path == shared.paths.catalog_file() {
-        FileType::Catalog
-    } else {
-        FileType::Experiment
-    };
-    let header = Header::decode(&bytes, file_type).map_err(|error| header_error(path, error))?;
-    if file_type != FileType::Catalog {
-        let corrupt = |error: crate::format::DecodeError| Error::corrupt(path, error.offset as u64, error.to_string());
-        let body = decode_body(&bytes, &header).map_err(corrupt)?;
-        if file_type == FileType::Experiment {
-            crate::format::experiment::decode(body).map_err(corrupt)?;
-        }
-        return Ok(());
-    }
+    let header = Header::decode(&bytes, FileType::Catalog).map_err(|error| header_error(path, error))?;
     let mut reader = Reader::new(bytes.get(HEADER_LEN..).unwrap_or_default());
     loop {
         let at = (HEADER_LEN + reader.position()) as u64;
         match next_entry(&mut reader, header.file_id, at) {
-            Ok(Some(_)) => {}
-            Ok(None) if HEADER_LEN as u64 + reader.position() as u64 >= bytes.len() as u64 => return Ok(()),
+            Ok(Some(runs)) => entries.extend(runs.into_iter().map(|run| (at, run))),
+            Ok(None) if at >= bytes.len() as u64 => return Ok(()),
+            // An entry may be on its way into the file.
+            Ok(None) if file.len().at(path, "measure")? != bytes.len() as u64 => return Ok(()),
             Ok(None) => return Err(Error::corrupt(path, at, "the last entry is cut")),
             Err(error) => return Err(Error::corrupt(path, at, error.to_string())),
         }
     }
 }
 
-fn check_run_file(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyReport) -> Result<()> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    match parse_run_entry(name) {
-        RunEntryName::Log(_) => check_log(shared, path, run),
-        _ => check_segment(shared, path, run, report),
+/// Compares what the catalog says of ended runs with what their files say: no checksum tells that a file is gone, or that
+/// the catalog is one of another time.
+fn find_unlike(shared: &Shared, catalog: Vec<(u64, RunEntry)>, survey: &mut Survey) -> Result<()> {
+    let latest: BTreeMap<RunId, (u64, RunEntry)> =
+        catalog.into_iter().map(|(at, entry)| (entry.run_id, (at, entry))).collect();
+    for (at, entry) in latest.into_values() {
+        let EntryState::Settled(summary) = &entry.state else { continue };
+        let (experiment, run) = (entry.experiment_id, entry.run_id);
+        let dir = shared.paths.run(experiment, run);
+        let view = match RunView::read(shared, experiment, run) {
+            // A run whose folder was removed is no run.
+            Err(_) if shared.env.fs.metadata(&dir).is_err() => continue,
+            Err(Error::NotFound { .. }) => None,
+            Err(_) => continue,
+            // Damaged files are named already; a log is of somebody who writes.
+            Ok(view) if !view.files.damage.is_empty() || !view.files.logs.is_empty() => continue,
+            Ok(view) => Some(view),
+        };
+        let damage = match &view {
+            Some(view) if says_the_same(&entry, view) => continue,
+            Some(view) => match what_is_missing(shared, &entry, view) {
+                Some(reason) => Damage { path: dir, offset: 0, reason },
+                None => {
+                    let reason = format!("the catalog says of run {run} something else than its files");
+                    Damage { path: shared.paths.catalog_file(), offset: at, reason }
+                }
+            },
+            None => Damage { path: dir, offset: 0, reason: missing_text(known_to(summary), 0) },
+        };
+        // Unless it was resumed, edited or removed meanwhile.
+        if shared.entry(run).is_ok_and(|now| same_bytes(&now, &entry)) {
+            survey.found.push(Found { damage, kind: Kind::OfRun(experiment, run), corrupt: true });
+            survey.unlike.push((experiment, run));
+        }
     }
+    Ok(())
+}
+
+/// How many points the catalog knows of.
+fn known_to(summary: &Summary) -> u64 {
+    summary.metrics.iter().fold(0, |sum, (_, stats)| sum.saturating_add(stats.count))
+}
+
+/// How many points the files of a run that nobody writes to hold.
+fn held_by(view: &RunView) -> u64 {
+    view.files.segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.point_count()))
+}
+
+fn missing_text(known: u64, held: u64) -> String {
+    format!("a file is missing: the catalog knows of {known} points, the files hold {held}")
+}
+
+/// What the catalog knew of a run, when it was asked before the files were, and they do not say. They may say more:
+/// whoever writes to a run tells the catalog first.
+fn what_is_missing(shared: &Shared, entry: &RunEntry, view: &RunView) -> Option<String> {
+    let EntryState::Settled(summary) = &entry.state else { return None };
+    let (known, held) = (known_to(summary), held_by(view));
+    if held < known {
+        return Some(missing_text(known, held));
+    }
+    let mut state = view.state.clone();
+    decode_meta(&shared.paths.catalog_file(), &summary.meta).ok()?.iter().for_each(|record| state.apply(record));
+    let reason = "a file is missing: the catalog knows of a param, tag, name or status of which no file says anything";
+    (state != view.state).then(|| reason.to_owned())
+}
+
+/// The damage of a run of which a file is gone, as far as the catalog tells.
+pub(super) fn missing_file(shared: &Shared, entry: &RunEntry, view: &RunView) -> Option<Error> {
+    if !view.files.damage.is_empty() || !view.files.logs.is_empty() {
+        return None;
+    }
+    let reason = what_is_missing(shared, entry, view)?;
+    Some(Error::corrupt(&shared.paths.run(entry.experiment_id, entry.run_id), 0, reason))
+}
+
+fn says_the_same(entry: &RunEntry, view: &RunView) -> bool {
+    let EntryState::Settled(summary) = &entry.state else { return false };
+    let state = EntryState::Settled(view.summary(summary.tidy));
+    same_bytes(&RunEntry { state, ..entry.clone() }, entry)
+}
+
+/// Whether two entries are stored alike: NaN differs from itself.
+fn same_bytes(a: &RunEntry, b: &RunEntry) -> bool {
+    let bytes = |entry: &RunEntry| crate::format::catalog::encode_one(crate::types::FileId([0; 16]), 0, entry);
+    bytes(a) == bytes(b)
+}
+
+fn check_run_file(shared: &Shared, path: &Path, run: RunId, kind: Kind, survey: &mut Survey) -> Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if let RunEntryName::Log(_) = parse_run_entry(name) {
+        return check_log(shared, path, run);
+    }
+    // Every damaged column is a line of its own.
+    let mut check = SegmentCheck::open(shared, path, run)?;
+    while let Some((_, checked)) = check.next() {
+        checked.unwrap_or_else(|error| survey.take(path, kind, error));
+    }
+    Ok(())
 }
 
 fn check_log(shared: &Shared, path: &Path, run: RunId) -> Result<()> {
@@ -211,8 +314,10 @@ fn check_log(shared: &Shared, path: &Path, run: RunId) -> Result<()> {
         Opened::Zeros => return Err(Error::corrupt(path, 0, "there is nothing in it but zeros")),
         Opened::Lost => return Err(Error::corrupt(path, 0, "its first page is missing")),
     };
-    if reader.header().run_id != run {
-        return Err(Error::corrupt(path, 0, "it is the log of another run"));
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let header = reader.header();
+    if header.run_id != run || parse_run_entry(name) != RunEntryName::Log(header.log_id) {
+        return Err(Error::corrupt(path, 0, "it is a log of another run or name"));
     }
     let mut head = Head::default();
     let mut visit = |payload: &[u8], from: usize| head.ingest(payload, from);
@@ -223,39 +328,69 @@ fn check_log(shared: &Shared, path: &Path, run: RunId) -> Result<()> {
     }
 }
 
-/// Checks a segment; every damaged column is a line of its own.
-fn check_segment(shared: &Shared, path: &Path, run: RunId, report: &mut VerifyReport) -> Result<()> {
-    let segment = SegmentReader::open(&shared.env, path)?;
-    if segment.run_id() != run {
-        return Err(Error::corrupt(path, 0, "it is the segment of another run"));
+/// A segment on the way of being checked, column by column, from its file and not from what others have open.
+#[derive(Debug)]
+pub(super) struct SegmentCheck {
+    segment: Arc<SegmentReader>,
+    group: usize,
+    column: usize,
+}
+
+impl SegmentCheck {
+    /// Checks header, trailer and footer.
+    pub(super) fn open(shared: &Shared, path: &Path, run: RunId) -> Result<Self> {
+        let segment = Arc::new(SegmentReader::open(&shared.env, path)?);
+        if segment.run_id() != run {
+            return Err(Error::corrupt(path, 0, "it is the segment of another run"));
+        }
+        decode_meta(path, segment.meta())?;
+        Ok(Self { segment, group: 0, column: 0 })
     }
-    super::run_view::decode_meta(path, segment.meta())?;
-    let mut check = |result: Result<()>| result.unwrap_or_else(|error| report.take(path, error));
-    for number in 0..segment.group_count() {
-        let index = match segment.group(number) {
-            Ok(index) => index,
-            Err(error) => {
-                check(Err(error));
-                continue;
-            }
-        };
-        let mut ints = Vec::new();
-        for chunk in &index.axis {
-            for axis in [&chunk.steps, &chunk.timestamps] {
-                ints.clear();
-                // Numbers of a sister are checked where they are stored.
-                if let Some(column) = &axis.column {
-                    check(segment.read_ints(column, chunk.rows, &mut ints));
+
+    /// Checks the next column, or finds that the index of the next group cannot be read: so many bytes were looked at, and
+    /// this was found. `None` at the end.
+    pub(super) fn next(&mut self) -> Option<(u64, Result<()>)> {
+        while self.group < self.segment.group_count() {
+            let index = match self.segment.group(self.group) {
+                Ok(index) => index,
+                Err(error) => {
+                    (self.group, self.column) = (self.group + 1, 0);
+                    return Some((0, Err(error)));
                 }
+            };
+            let number = self.column;
+            self.column += 1;
+            match check_column(&self.segment, &index, number) {
+                Some(checked) => return Some(checked),
+                None => (self.group, self.column) = (self.group + 1, 0),
             }
         }
-        let mut floats = Vec::new();
-        for series in &index.series {
-            for (chunk, values) in index.axis.iter().zip(series) {
-                floats.clear();
-                check(segment.read_floats(&values.column, chunk.rows, &mut floats));
-            }
-        }
+        None
     }
-    Ok(())
+}
+
+impl Shared {
+    /// Checks all of a segment; the first damaged piece is the error.
+    pub(super) fn check_segment(&self, path: &Path, run: RunId) -> Result<()> {
+        let mut check = SegmentCheck::open(self, path, run)?;
+        while let Some((_, checked)) = check.next() {
+            checked?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks column `number` of a group: first steps and timestamps of each chunk in turn, then the values of each metric.
+fn check_column(segment: &SegmentReader, index: &GroupIndex, number: usize) -> Option<(u64, Result<()>)> {
+    let chunks = index.axis.len();
+    if number < 2 * chunks {
+        let axis: &AxisChunk = index.axis.get(number / 2)?;
+        let numbers = if number.is_multiple_of(2) { &axis.steps } else { &axis.timestamps };
+        // Numbers of a sister are checked where they are stored.
+        let Some(column) = &numbers.column else { return Some((0, Ok(()))) };
+        return Some((u64::from(column.len), segment.read_ints(column, axis.rows, &mut Vec::new())));
+    }
+    let (position, chunk) = ((number - 2 * chunks) / chunks, (number - 2 * chunks) % chunks);
+    let (axis, column) = (index.axis.get(chunk)?, index.column(position, chunk)?);
+    Some((u64::from(column.len), segment.read_floats(column, axis.rows, &mut Vec::new())))
 }

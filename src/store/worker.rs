@@ -75,7 +75,7 @@ impl Worker {
         let rounds: [(&str, GetAlarm, Round, Duration, bool); 3] = [
             ("trackway-ahead", |shared| &shared.append_alarm, maintenance::keep_ahead, MAX_SLEEP, false),
             ("trackway-sync", |shared| &shared.sync_alarm, |shared| maintenance::keep_up(shared, false), tick, false),
-            ("trackway-seal", |shared| &shared.seal_alarm, maintenance::tidy_up, MAX_SLEEP, true),
+            ("trackway-seal", |shared| &shared.seal_alarm, maintenance::tidy_and_scrub, MAX_SLEEP, true),
         ];
         for (name, alarm, round, tick, gives_way) in rounds {
             let shared = Arc::clone(shared);

@@ -17,6 +17,7 @@ mod calls;
 pub mod checks;
 pub mod column;
 mod compare;
+pub mod damage;
 mod loss;
 pub mod meter;
 mod model;

@@ -18,7 +18,7 @@ Examples:
   trackway export baseline > baseline.csv
       take the points elsewhere
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `verify` found damage.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `verify` found damage, or left some.";
 
 /// Track machine-learning experiments: log metrics, look at them, keep them safe.
 #[derive(Debug, Parser)]
@@ -61,7 +61,7 @@ pub enum Command {
     /// Write points to standard output, so that `import` reads them back bit for bit
     Export(ExportArgs),
     /// Check every checksum of every file; exit code 3 if anything is damaged
-    Verify(JsonArgs),
+    Verify(VerifyArgs),
     /// Give finished runs their smallest form now; otherwise it happens in the background
     Compact,
     /// Print what the store holds: points, bytes per point, files, codecs
@@ -79,6 +79,23 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct JsonArgs {
     /// Print JSON; values that are no numbers are the strings "NaN", "Infinity" and "-Infinity"
+    #[arg(long)]
+    pub json: bool,
+}
+
+const VERIFY_HELP: &str = "\
+A repair deletes nothing: damaged files are in the store's folder `quarantine`
+afterwards. What is good of them is written anew, in their place. Exit code 3
+means that damage was found, with --repair that some of it is left.";
+
+/// `verify`.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(after_help = VERIFY_HELP)]
+pub struct VerifyArgs {
+    /// Set damaged pieces aside, keep what is good of them, and say what is lost
+    #[arg(long)]
+    pub repair: bool,
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -133,14 +133,14 @@ fn read_segment(bytes: Vec<u8>) -> Option<BTreeMap<String, Vec<Option<Vec<Bits>>
             continue;
         };
         for (chunk, axis) in index.axis.iter().enumerate() {
-            let Some(values) = index.series.get(series.position as usize).and_then(|series| series.get(chunk)) else {
+            let Some(column) = index.column(series.position as usize, chunk) else {
                 chunks.push(None);
                 continue;
             };
             let (mut steps, mut times, mut floats) = (Vec::new(), Vec::new(), Vec::new());
             let read = segment
                 .read_axis(series.group as usize, &index, chunk, &mut steps, &mut times)
-                .and_then(|()| segment.read_floats(&values.column, axis.rows, &mut floats));
+                .and_then(|()| segment.read_floats(column, axis.rows, &mut floats));
             let points =
                 steps.into_iter().zip(times).zip(floats).map(|((step, time), value)| (step, time, value.to_bits()));
             chunks.push(read.is_ok().then(|| points.collect()));

@@ -120,3 +120,37 @@ fn something_else_in_the_place_of_a_file_is_named_and_hides_nothing() {
     assert!(ran.out.starts_with(&format!("{}: byte 0: ", catalog.display())), "{}{}", ran.out, ran.err);
     ran.fails(3);
 }
+
+#[test]
+fn a_repair_says_what_it_did_and_leaves_a_whole_store() {
+    let place = Place::new();
+    let lines: String =
+        (0..3000).map(|i| format!("{{\"loss\": {}, \"acc\": {i}}}\n", 1.0 / f64::from(i + 1))).collect();
+    let id = place.log("run", &lines);
+    place.ok(&["compact"]);
+    assert!(place.ok(&["verify", "--repair"]).ends_with("all is well: nothing to repair\n"));
+    let [segment] = &segments(&place, &id)[..] else { panic!("one segment") };
+    let mut bytes = std::fs::read(segment).unwrap();
+    // Of the two columns of values the longer one.
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    std::fs::write(segment, &bytes).unwrap();
+    place.run(&["verify"]).fails(3);
+    let said = place.ok(&["verify", "--repair"]);
+    assert!(said.contains("3,000 points of loss"), "{said}");
+    assert!(said.contains(&format!("run {id}: lost ")), "{said}");
+    assert!(said.ends_with("repaired; all is well now\n"), "{said}");
+    let aside = place.store().join("quarantine").join(format!("{id}-{}", segment.file_name().unwrap().display()));
+    assert_eq!(std::fs::read(&aside).unwrap(), bytes, "{said}");
+    assert!(place.ok(&["verify"]).starts_with("all is well: checked "));
+    let rows = place.ok(&["export", &id]);
+    assert!(rows.contains(",acc,") && !rows.contains(",loss,"), "{}", rows.lines().take(3).collect::<String>());
+    // A store that cannot even be opened.
+    std::fs::write(place.store().join("store.tw"), [0; 72]).unwrap();
+    place.run(&["runs"]).error();
+    let said: serde_json::Value = serde_json::from_str(&place.ok(&["verify", "--repair", "--json"])).unwrap();
+    assert_eq!(said["repairs"][0]["path"], place.store().join("store.tw").display().to_string());
+    assert_eq!((&said["losses"], &said["left"]), (&serde_json::json!([]), &serde_json::json!([])));
+    place.ok(&["verify"]);
+    crate::harness::feed(Path::new("/no/such/store"), &["verify", "--repair"], b"").error();
+}
