@@ -54,7 +54,7 @@ fn forge_segment(original: &[u8], bytes: &[u8]) -> (Vec<u8>, usize) {
         GroupIndex::decode(&raw, group.columns_at, group.index_at).unwrap()
     });
     let indexes: Vec<GroupIndex> = indexes.collect();
-    let columns: usize = indexes.iter().map(|index| (2 + index.series.len()) * index.axis.len()).sum();
+    let columns: usize = indexes.iter().map(|index| (2 + index.series) * index.axis.len()).sum();
     let edits = Edits::new(bytes, 1 + indexes.len() + columns);
     let mut out = original[..HEADER_LEN].to_vec();
     let (mut part, mut unpacked) = (1 + indexes.len(), 0);
@@ -94,7 +94,7 @@ fn forge_segment(original: &[u8], bytes: &[u8]) -> (Vec<u8>, usize) {
 /// All columns of a group, as they lie in the file.
 fn columns_of(index: &mut GroupIndex) -> impl Iterator<Item = &mut ColumnRef> {
     let axis = index.axis.iter_mut().flat_map(|chunk| [&mut chunk.steps.column, &mut chunk.timestamps.column]);
-    axis.flatten().chain(index.series.iter_mut().flatten().map(|values| &mut values.column))
+    axis.flatten().chain(&mut index.columns)
 }
 
 /// Opens a segment and all its indexes, within the memory that they may take.
@@ -160,11 +160,10 @@ fn read_chunks(segment: &SegmentReader) {
     for series in segment.series() {
         let group = series.group as usize;
         let Ok(index) = segment.group(group) else { continue };
-        let Some(chunks) = index.series.get(series.position as usize) else { continue };
-        for (axis, values) in index.axis.iter().zip(chunks) {
-            let given = values.column.len as usize + 8 * axis.rows as usize;
+        for (axis, column) in index.axis.iter().zip(index.columns_of(series.position as usize)) {
+            let given = column.len as usize + 8 * axis.rows as usize;
             let mut floats = Vec::new();
-            let read = decoding("a column", |_| given, || segment.read_floats(&values.column, axis.rows, &mut floats));
+            let read = decoding("a column", |_| given, || segment.read_floats(column, axis.rows, &mut floats));
             assert!(read.is_err() || floats.len() == axis.rows as usize);
         }
     }
