@@ -1,6 +1,7 @@
 //! Crashes: at every call to the simulated system, and of real processes at any moment.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod campaign;
 mod child;
 mod processes;
 mod simulated;

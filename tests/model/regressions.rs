@@ -1,9 +1,9 @@
 //! Sequences that once failed, each with its story.
 
-use trackway::testing::{Op, Setup, run_ops};
+use trackway::testing::{Crash, Op, Setup, run_with_crashes};
 
-fn passes(setup: &Setup, ops: &[Op]) {
-    if let Err(error) = run_ops(setup, ops) {
+fn passes(setup: &Setup, ops: &[Op], crashes: &[Crash]) {
+    if let Err(error) = run_with_crashes(setup, ops, crashes) {
         panic!("{error}");
     }
 }
@@ -21,6 +21,7 @@ fn a_run_whose_creation_was_lost_is_not_there() {
             Op::Point { writer: 1, metric: 0, step: 0, time: 0, value: 0 },
             Op::PowerLoss,
         ],
+        &[],
     );
 }
 
@@ -35,6 +36,7 @@ fn a_run_that_could_not_be_created_is_not_there() {
             Op::Fail { after: 8, full: false },
             Op::CreateRun { second: false, experiment: 0, named: false },
         ],
+        &[],
     );
 }
 
@@ -48,6 +50,7 @@ fn a_log_that_lost_its_first_page_with_the_power_does_not_damage_its_run() {
             Op::Resume { second: false, run: 0 },
             Op::PowerLoss,
         ],
+        &[],
     );
     passes(
         &Setup { seed: 3969349599895080416, mapped: false, medium: false },
@@ -56,6 +59,7 @@ fn a_log_that_lost_its_first_page_with_the_power_does_not_damage_its_run() {
             Op::Resume { second: false, run: 0 },
             Op::PowerLoss,
         ],
+        &[],
     );
 }
 
@@ -73,6 +77,7 @@ fn an_experiment_that_could_not_be_created_is_not_there() {
             Op::CreateRun { second: false, experiment: 0, named: false },
             Op::CreateExperiment { second: false, name: 1 },
         ],
+        &[],
     );
 }
 
@@ -85,9 +90,9 @@ fn an_edit_from_outside_is_durable_and_so_is_the_run_that_it_edits() {
             let tag = Op::Tag { second: false, run: 0, key: 2, value: 2 };
             let end = Op::End { writer: 0, status: 0 };
             let setup = Setup { seed, mapped, medium: false };
-            passes(&setup, &[create, tag, Op::PowerLoss]);
-            passes(&setup, &[create, end, Op::Maintain { second: false }, Op::PowerLoss]);
-            passes(&setup, &[create, Op::Kill { second: false }, Op::PowerLoss]);
+            passes(&setup, &[create, tag, Op::PowerLoss], &[]);
+            passes(&setup, &[create, end, Op::Maintain { second: false }, Op::PowerLoss], &[]);
+            passes(&setup, &[create, Op::Kill { second: false }, Op::PowerLoss], &[]);
         }
     }
 }
@@ -110,6 +115,7 @@ fn a_resumed_log_is_not_left_without_the_creation_of_its_run() {
             Op::End { writer: 0, status: 0 },
             Op::PowerLoss,
         ],
+        &[],
     );
 }
 
@@ -127,6 +133,7 @@ fn a_sync_that_fails_while_closing_a_frame_leaves_no_damage() {
             Op::Columns { writer: 0, metric: 5, len: 500, shape: 0, step: 0, time: 0, value: 0 },
             Op::Sync { writer: 0 },
         ],
+        &[],
     );
 }
 
@@ -143,6 +150,7 @@ fn a_sealed_log_that_comes_back_with_a_power_loss_is_no_damage() {
             Op::CreateExperiment { second: false, name: 1 },
             Op::PowerLoss,
         ],
+        &[],
     );
 }
 
@@ -161,6 +169,7 @@ fn a_compaction_that_could_not_complete_a_run_says_so() {
             Op::Fail { after: 0, full: false },
             Op::Compact { second: false },
         ],
+        &[],
     );
 }
 
@@ -184,5 +193,6 @@ fn a_log_that_went_with_the_power_is_no_damage_of_a_settled_run() {
             Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
             Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
         ],
+        &[],
     );
 }
