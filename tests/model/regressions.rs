@@ -1,6 +1,6 @@
 //! Sequences that once failed, each with its story.
 
-use trackway::testing::{Crash, Op, Setup, run_with_crashes};
+use trackway::testing::{Crash, CrashPoint, Op, Setup, run_with_crashes};
 
 fn passes(setup: &Setup, ops: &[Op], crashes: &[Crash]) {
     if let Err(error) = run_with_crashes(setup, ops, crashes) {
@@ -195,4 +195,57 @@ fn a_log_that_went_with_the_power_is_no_damage_of_a_settled_run() {
         ],
         &[],
     );
+}
+
+/// A bit flipped on its way from the medium while a dead log was read: the rest of the log was taken for lost, and went to
+/// the quarantine, though the medium had it.
+#[test]
+fn a_bit_that_flips_while_a_log_is_recovered_does_not_end_the_log() {
+    let kill = |at| Crash { at, point: CrashPoint::Before, power: false };
+    passes(
+        &Setup { seed: 0, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::FlipRead { after: 8 },
+            Op::Sync { writer: 0 },
+            Op::CreateRun { second: false, experiment: 1, named: false },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+        ],
+        &[kill(28), kill(28)],
+    );
+    for after in 0..20 {
+        for mapped in [true, false] {
+            passes(
+                &Setup { seed: 0, mapped, medium: false },
+                &[
+                    Op::CreateRun { second: false, experiment: 0, named: true },
+                    Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+                    Op::Param { writer: 0, key: 0, value: 0 },
+                    Op::FlipRead { after },
+                    Op::Kill { second: false },
+                ],
+                &[],
+            );
+        }
+    }
+}
+
+/// The file of an experiment came back with a bit flipped: the experiment was not found, and a second one could have got
+/// its name.
+#[test]
+fn an_experiment_is_there_when_its_file_is_misread() {
+    for after in 0..8 {
+        passes(
+            &Setup { seed: 0, mapped: true, medium: false },
+            &[
+                Op::CreateExperiment { second: false, name: 1 },
+                Op::FlipRead { after },
+                Op::CreateExperiment { second: false, name: 1 },
+                Op::CreateRun { second: false, experiment: 1, named: false },
+                Op::Check,
+            ],
+            &[],
+        );
+    }
 }
