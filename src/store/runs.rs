@@ -77,6 +77,9 @@ impl Shared {
             self.clear_catalog_place()?;
             let entries = self.entries_from_folders()?;
             journal.replace(entries);
+            // At once: the file may be whole and only have refused to be read. What is settled there and not here any
+            // more would come back to whoever reads it next.
+            journal.rewrite()?;
         }
         work(&mut journal)
     }
@@ -106,7 +109,8 @@ impl Shared {
     /// old summary must not come back with the power.
     pub(super) fn unsettle(&self, run_id: RunId, experiment_id: ExperimentId) -> Result<()> {
         self.with_journal(|journal| match journal.get(run_id).map(|entry| &entry.state) {
-            Some(EntryState::Unsettled) => Ok(()),
+            // Whoever said so may have died before it was durable.
+            Some(EntryState::Unsettled) => journal.make_durable(),
             known => {
                 let durable = known.is_some();
                 journal.append(RunEntry { run_id, experiment_id, state: EntryState::Unsettled }, durable)

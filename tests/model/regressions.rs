@@ -231,6 +231,65 @@ fn a_bit_that_flips_while_a_log_is_recovered_does_not_end_the_log() {
     }
 }
 
+/// The catalog could not be read for a moment: what it holds was made up from the folders, where every run is unsettled,
+/// and so nobody wrote that this one is. The next process believed the settled entry that was still in the file.
+#[test]
+fn a_catalog_that_cannot_be_read_for_a_moment_is_written_anew() {
+    let kill = |at| Crash { at, point: CrashPoint::Before, power: false };
+    passes(
+        &Setup { seed: 0, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Columns { writer: 0, metric: 0, len: 1, shape: 0, step: 0, time: 0, value: 0 },
+            Op::Compact { second: false },
+            Op::FlipRead { after: 0 },
+            Op::Resume { second: false, run: 0 },
+        ],
+        &[kill(42), kill(12)],
+    );
+    for after in 0..20 {
+        for fault in [Op::FlipRead { after }, Op::FailLook { after }] {
+            passes(
+                &Setup { seed: 0, mapped: true, medium: false },
+                &[
+                    Op::CreateRun { second: false, experiment: 0, named: true },
+                    Op::End { writer: 0, status: 0 },
+                    Op::Maintain { second: false },
+                    fault,
+                    Op::Resume { second: false, run: 0 },
+                    Op::Check,
+                ],
+                &[],
+            );
+        }
+    }
+}
+
+/// A compaction was killed when the new catalog had its name, and before the folder was synced. A rename from outside made
+/// its entry durable in that file, but not the name; the power loss brought back the old catalog, where the run was settled.
+#[test]
+fn an_entry_is_durable_only_in_a_catalog_whose_name_is() {
+    for seed in 0..20 {
+        for mapped in [true, false] {
+            // Around the last calls of the compaction.
+            for at in 64..72 {
+                passes(
+                    &Setup { seed, mapped, medium: true },
+                    &[
+                        Op::CreateRun { second: false, experiment: 0, named: false },
+                        Op::PowerLoss,
+                        Op::OpenSecond,
+                        Op::Compact { second: true },
+                        Op::Rename { second: false, run: 0, name: 0 },
+                        Op::PowerLoss,
+                    ],
+                    &[Crash { at, point: CrashPoint::Before, power: false }],
+                );
+            }
+        }
+    }
+}
+
 /// The file of an experiment came back with a bit flipped: the experiment was not found, and a second one could have got
 /// its name.
 #[test]
