@@ -11,6 +11,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, Summary};
 use crate::format::record::Change;
 use crate::types::{Experiment, ExperimentId, LifecycleStage, NewRun, Run, RunId, RunStatus, StatusCause};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Which lifecycle stages a listing shows.
@@ -311,7 +312,7 @@ impl Store {
 /// The changes that create a run.
 fn creation(shared: &Shared, id: RunId, experiment: &Experiment, new: NewRun) -> Result<Vec<Change>> {
     let params: Vec<(&str, &str)> = new.params.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let params = new_params(id, &RunState::default(), &params)?;
+    let params = new_params(id, &RunState::default(), &HashSet::new(), &params)?;
     let mut changes = vec![Change::Created {
         experiment_id: experiment.id,
         experiment_name: experiment.name.clone(),

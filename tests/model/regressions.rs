@@ -308,3 +308,19 @@ fn an_experiment_is_there_when_its_file_is_misread() {
         );
     }
 }
+
+/// A param that another writer had logged was not logged again: synced by its own writer, it was lost with the other's log.
+#[test]
+fn a_param_is_durable_when_its_writer_has_synced_whoever_logged_it_first() {
+    for seed in 0..20 {
+        for mapped in [true, false] {
+            let setup = Setup { seed, mapped, medium: false };
+            let create = Op::CreateRun { second: false, experiment: 0, named: false };
+            let resume = Op::Resume { second: false, run: 0 };
+            let params = |writer, key| Op::Params { writer, key, value: 4 };
+            let sync = Op::Sync { writer: 1 };
+            passes(&setup, &[create, resume, params(0, 0), params(1, 1), sync, Op::PowerLoss], &[]);
+            passes(&setup, &[create, resume, params(0, 0), params(1, 1), Op::PowerLoss], &[]);
+        }
+    }
+}
