@@ -324,3 +324,52 @@ fn a_param_is_durable_when_its_writer_has_synced_whoever_logged_it_first() {
         }
     }
 }
+
+/// A log of which the power left nothing to believe was removed, and the run was settled; the next power loss took the
+/// removal, and not the settled entry. Nobody had a reason to look at the log, and checking the store took it for damage.
+#[test]
+fn a_removed_log_that_no_segment_covers_does_not_come_back() {
+    let crash = |at| Crash { at, point: CrashPoint::Torn, power: true };
+    passes(
+        &Setup { seed: 1, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Row { writer: 0, metric: 0, len: 0, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::OpenSecond,
+            Op::Maintain { second: false },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Resume { second: false, run: 0 },
+            Op::Compact { second: false },
+            Op::End { writer: 0, status: 0 },
+            Op::PowerLoss,
+            Op::Rename { second: false, run: 2, name: 0 },
+            Op::PowerLoss,
+        ],
+        &[crash(81), crash(12)],
+    );
+}
+
+/// A compaction was killed between the merge and the removal of a log that a power loss had brought back. There was nothing
+/// more to merge, and the log stayed.
+#[test]
+fn a_compaction_removes_what_one_that_was_killed_has_left() {
+    for seed in 0..10 {
+        for at in 88..98 {
+            passes(
+                &Setup { seed, mapped: true, medium: false },
+                &[
+                    Op::CreateRun { second: false, experiment: 0, named: false },
+                    Op::CreateRun { second: false, experiment: 1, named: false },
+                    Op::CreateRun { second: false, experiment: 0, named: true },
+                    Op::Untag { second: false, run: 2, key: 2 },
+                    Op::PowerLoss,
+                    Op::PowerLoss,
+                    Op::Compact { second: false },
+                ],
+                &[Crash { at, point: CrashPoint::Before, power: false }],
+            );
+        }
+    }
+}
