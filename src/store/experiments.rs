@@ -199,7 +199,13 @@ impl Store {
     /// [`Error::InvalidState`] when a deleted experiment has the name; otherwise as [`Self::create_experiment`].
     pub fn experiment_or_create(&self, name: &str) -> Result<ExperimentId> {
         match self.experiment_by_name(name) {
-            Ok(experiment) if experiment.lifecycle_stage == LifecycleStage::Active => Ok(experiment.id),
+            Ok(experiment) if experiment.lifecycle_stage == LifecycleStage::Active => {
+                // Who created or renamed it may have died before that was durable; from now on somebody relies on it.
+                if !self.shared.options.read_only {
+                    self.shared.sync_experiment(experiment.id)?;
+                }
+                Ok(experiment.id)
+            }
             _ => self.shared.create_experiment(name, true),
         }
     }

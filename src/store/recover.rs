@@ -47,15 +47,15 @@ impl Shared {
         }
         let runs = self.run_folders()?;
         for id in orphans {
-            let mut members = runs.iter().filter(|(_, experiment)| *experiment == id).peekable();
-            if members.peek().is_none() {
-                // Its creation was cut short: nobody knows of it.
+            let members = runs.iter().filter(|(_, experiment)| *experiment == id);
+            let views = members.map(|(run, _)| RunView::read(self, id, *run));
+            let views: Vec<_> = views.filter(|view| !matches!(view, Err(Error::NotFound { .. }))).collect();
+            if views.is_empty() {
+                // Its creation was cut short: nobody knows of it, and no run in it says anything.
                 continue;
             }
-            let named = members.find_map(|(run, _)| {
-                let view = RunView::read(self, id, *run).ok()?;
-                view.state.experiment().map(|(_, name)| name.to_owned())
-            });
+            let known = views.iter().filter_map(|view| view.as_ref().ok());
+            let named = known.filter_map(|view| view.state.experiment()).map(|(_, name)| name.to_owned()).next();
             let name = named.unwrap_or_else(|| format!("experiment {id}"));
             let taken = self.experiments()?.iter().any(|known| known.name == name);
             self.new_experiment(id, &if taken { format!("{name} ({id})") } else { name })?;

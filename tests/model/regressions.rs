@@ -373,3 +373,42 @@ fn a_compaction_removes_what_one_that_was_killed_has_left() {
         }
     }
 }
+
+/// A rename of an experiment was killed before it was durable. Who then asked for the experiment by its new name was given
+/// it, and the power loss took the name.
+#[test]
+fn an_experiment_that_was_found_is_as_durable_as_a_created_one() {
+    for at in 36..44 {
+        passes(
+            &Setup { seed: 1, mapped: false, medium: false },
+            &[
+                Op::Compact { second: false },
+                Op::RenameExperiment { second: false, experiment: 0, name: 5 },
+                Op::CreateExperiment { second: false, name: 5 },
+                Op::PowerLoss,
+            ],
+            &[Crash { at, point: CrashPoint::Torn, power: false }],
+        );
+    }
+}
+
+/// The creation of an experiment was killed, and of a run in it the power left an empty folder: an experiment that nobody
+/// had named was made for it.
+#[test]
+fn an_empty_folder_of_a_run_makes_no_experiment() {
+    passes(
+        &Setup { seed: 13831586228801276715, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::End { writer: 0, status: 0 },
+            Op::Maintain { second: false },
+            Op::CreateExperiment { second: false, name: 1 },
+            Op::OpenSecond,
+            Op::CreateRun { second: false, experiment: 5, named: false },
+        ],
+        &[
+            Crash { at: 60, point: CrashPoint::Torn, power: false },
+            Crash { at: 18, point: CrashPoint::After, power: true },
+        ],
+    );
+}
