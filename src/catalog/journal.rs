@@ -29,6 +29,10 @@ pub(crate) struct Journal {
     at: u64,
     /// Where the rewritten part ends.
     rewritten: u64,
+    /// What this handle knows to be on the medium: the entries up to here, and whether the file under its name. Who wrote
+    /// the rest, or gave the file its name, may have died before he synced it.
+    durable: u64,
+    is_named: bool,
     entries: BTreeMap<RunId, RunEntry>,
     /// True when the file is missing, damaged or torn: it has to be rewritten, after a look at the run folders.
     lost: bool,
@@ -37,7 +41,17 @@ pub(crate) struct Journal {
 impl Journal {
     pub(crate) fn new(env: &Env, path: PathBuf) -> Self {
         let env = env.clone();
-        Self { env, path, file: None, at: 0, rewritten: 0, entries: BTreeMap::new(), lost: true }
+        Self {
+            env,
+            path,
+            file: None,
+            at: 0,
+            rewritten: 0,
+            durable: 0,
+            is_named: false,
+            entries: BTreeMap::new(),
+            lost: true,
+        }
     }
 
     /// Whether the entries cannot be relied on to be all there are.
@@ -71,6 +85,7 @@ impl Journal {
         if self.file.as_ref().is_none_or(|(known, _)| *known != file_id) {
             self.entries.clear();
             (self.at, self.lost, self.rewritten) = (HEADER_LEN as u64, false, HEADER_LEN as u64);
+            (self.durable, self.is_named) = (0, false);
             self.file = Some((file_id, file));
         }
         self.read_on()
@@ -127,11 +142,29 @@ impl Journal {
         let Some((file_id, file)) = &self.file else { return Ok(()) };
         let bytes = encode_one(*file_id, self.at, &entry);
         file.write_at(&bytes, self.at).at(&self.path, "write")?;
-        if durable {
-            file.sync().at(&self.path, "sync")?;
-        }
         self.at += bytes.len() as u64;
         self.entries.insert(entry.run_id, entry);
+        if durable { self.make_durable() } else { Ok(()) }
+    }
+
+    /// Makes all entries durable that were read or appended. Costs nothing when they are known to be. A sync that fails is
+    /// not tried again: another file takes the place of this one.
+    pub(crate) fn make_durable(&mut self) -> Result<()> {
+        let synced = self.sync();
+        self.lost |= synced.is_err();
+        synced
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        let Some((_, file)) = &self.file else { return Ok(()) };
+        if self.durable < self.at {
+            file.sync().at(&self.path, "sync")?;
+            self.durable = self.at;
+        }
+        if let (Some(dir), false) = (self.path.parent(), self.is_named) {
+            self.env.fs.sync_dir(dir).at(dir, "sync")?;
+            self.is_named = true;
+        }
         Ok(())
     }
 
@@ -159,6 +192,7 @@ impl Journal {
         }
         let file = write_new(&self.env, &self.path, &bytes)?;
         (self.at, self.rewritten) = (bytes.len() as u64, bytes.len() as u64);
+        (self.durable, self.is_named) = (self.at, true);
         (self.file, self.lost) = (Some((file_id, file)), false);
         Ok(())
     }

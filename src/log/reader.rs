@@ -157,8 +157,16 @@ impl LogReader {
     /// Delivers everything that can be believed of a log without a writer.
     ///
     /// Closed frames count even beyond the published word, which may be older than they are after a power loss. The
-    /// first frame that fails ends the log: what follows was never synced, or is damaged.
+    /// first frame that fails ends the log: what follows was never synced, or is damaged. What looks wrong is read again
+    /// before it is believed to be wrong: a bit can flip on its way from the medium.
     pub(crate) fn read_dead(&mut self, visit: &mut Visit<'_>) -> Result<LogEnd> {
+        match self.read_dead_once(visit)? {
+            LogEnd::Damaged { .. } => self.read_dead_once(visit),
+            LogEnd::Complete => Ok(LogEnd::Complete),
+        }
+    }
+
+    fn read_dead_once(&mut self, visit: &mut Visit<'_>) -> Result<LogEnd> {
         let published = self.published()?;
         // Offsets in a log have 32 bits; a longer file was made so by somebody else.
         let len = self.file.len().at(&self.path, "measure")?.min(u64::from(u32::MAX));

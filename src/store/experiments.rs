@@ -1,6 +1,6 @@
 //! Experiments: one small file each, replaced as a whole under the store's lock.
 
-use super::{Shared, Store};
+use super::{Shared, Store, twice};
 use crate::catalog::write_new;
 use crate::error::{Error, IoContext, Result};
 use crate::format::experiment;
@@ -31,6 +31,10 @@ impl Shared {
     }
 
     pub(super) fn experiment(&self, id: ExperimentId) -> Result<Experiment> {
+        twice(|| self.read_experiment(id))
+    }
+
+    fn read_experiment(&self, id: ExperimentId) -> Result<Experiment> {
         let path = self.paths.experiment_file(id);
         let file = match self.env.fs.open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -85,14 +89,18 @@ impl Shared {
 
     /// Writes the file of an experiment. The caller holds the store's lock.
     pub(super) fn write_experiment(&self, experiment: &Experiment) -> Result<()> {
-        let dir = self.paths.experiment(experiment.id);
         let runs = self.paths.runs(experiment.id);
         self.env.fs.create_dir_all(&runs).at(&runs, "create")?;
         let file_id = FileId(self.env.clock.random_id());
         let header = Header::new(FileType::Experiment, file_id, [0; 16]);
         let bytes = encode_file(&header, &experiment::encode(experiment));
         write_new(&self.env, &self.paths.experiment_file(experiment.id), &bytes)?;
-        let parent = self.paths.experiments();
+        self.sync_experiment(experiment.id)
+    }
+
+    /// Makes the names of an experiment's folder and file durable.
+    fn sync_experiment(&self, id: ExperimentId) -> Result<()> {
+        let (dir, parent) = (self.paths.experiment(id), self.paths.experiments());
         self.env.fs.sync_dir(&dir).at(&dir, "sync")?;
         self.env.fs.sync_dir(&parent).at(&parent, "sync")
     }
@@ -194,7 +202,13 @@ impl Store {
     /// [`Error::InvalidState`] when a deleted experiment has the name; otherwise as [`Self::create_experiment`].
     pub fn experiment_or_create(&self, name: &str) -> Result<ExperimentId> {
         match self.experiment_by_name(name) {
-            Ok(experiment) if experiment.lifecycle_stage == LifecycleStage::Active => Ok(experiment.id),
+            Ok(experiment) if experiment.lifecycle_stage == LifecycleStage::Active => {
+                // Who created or renamed it may have died before that was durable; from now on somebody relies on it.
+                if !self.shared.options.read_only {
+                    self.shared.sync_experiment(experiment.id)?;
+                }
+                Ok(experiment.id)
+            }
             _ => self.shared.create_experiment(name, true),
         }
     }

@@ -375,6 +375,9 @@ impl Store {
                 report.runs += 1;
                 report.bytes_before += before;
                 report.bytes_after += after;
+            } else if matches!(entry.state, EntryState::Settled(_)) {
+                // Merged by a compaction that was killed before it had removed everything.
+                shared.remove_leftovers(entry.experiment_id, entry.run_id)?;
             }
         }
         shared.with_journal(crate::catalog::Journal::rewrite)?;

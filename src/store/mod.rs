@@ -161,6 +161,14 @@ pub(crate) struct Shared {
 
 /// Takes a mutex. A panic while it was held left no half-done state: all of them guard values that are replaced, or
 /// state whose writer poisons itself.
+/// Reads what looks damaged once more before that is believed: a bit can flip on its way from the medium.
+fn twice<T>(read: impl Fn() -> Result<T>) -> Result<T> {
+    match read() {
+        Err(Error::Corrupt { .. } | Error::UnsupportedFormat { .. }) => read(),
+        result => result,
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use super::paths::Paths;
 use super::worker::{Alarm, Worker};
-use super::{Open, Shared, Store};
+use super::{Open, Shared, Store, twice};
 use crate::catalog::{Journal, write_new};
 use crate::env::sync::Mutex;
 use crate::env::sync::atomic::AtomicU64;
@@ -29,12 +29,12 @@ impl Store {
         }
         if exists {
             // Before anything is touched: a store of a newer format is left as it is.
-            check_store_file(&env, &paths)?;
+            twice(|| check_store_file(&env, &paths))?;
         }
         if !options.read_only {
             prepare(&env, &paths).map_err(|error| read_only_folder(&paths, error))?;
         }
-        let can_write = check_store_file(&env, &paths)?;
+        let can_write = twice(|| check_store_file(&env, &paths))?;
         if !can_write && !options.read_only {
             return Err(Error::ReadOnly { path: path.to_path_buf(), cause: "it was written by a newer trackway" });
         }

@@ -47,8 +47,10 @@ impl Shared {
         }
         let runs = self.run_folders()?;
         for id in orphans {
-            if !runs.iter().any(|(_, experiment)| *experiment == id) {
-                // Its creation was cut short: nobody knows of it.
+            let members = runs.iter().filter(|(_, experiment)| *experiment == id);
+            let mut views = members.map(|(run, _)| RunView::read(self, id, *run));
+            if views.all(|view| matches!(view, Err(Error::NotFound { .. }))) {
+                // Its creation was cut short: nobody knows of it, and no run in it says anything.
                 continue;
             }
             self.adopt_experiment(id, &runs)?;

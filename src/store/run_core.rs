@@ -31,6 +31,18 @@ pub(crate) struct RunCore {
 struct KnownMeta {
     state: RunState,
     segments: HashSet<PathBuf>,
+    /// Keys of the params that are in logs of this writer.
+    own_params: HashSet<String>,
+}
+
+impl KnownMeta {
+    fn note_own(&mut self, records: &[Meta]) {
+        for record in records {
+            if let Change::Param { key, .. } = &record.change {
+                self.own_params.insert(key.clone());
+            }
+        }
+    }
 }
 
 /// Lets the callers that wait for the medium share one sync: whoever comes first syncs for all.
@@ -94,7 +106,7 @@ impl RunCore {
             dir,
             appender: AppendLock::new(appender),
             committer: Committer::default(),
-            meta: Mutex::new(KnownMeta { state: known, segments: HashSet::new() }),
+            meta: Mutex::new(KnownMeta { state: known, segments: HashSet::new(), own_params: HashSet::new() }),
         });
         let begun = core.begin_run(changes);
         if let Err(error) = begun {
@@ -115,6 +127,7 @@ impl RunCore {
             known.state.apply(&Meta { at_us: self.shared.time_after(after_us), change });
         }
         let records = known.state.records();
+        known.note_own(&records);
         drop(known);
         self.append(|appender| appender.begin_run(records))
     }
@@ -127,6 +140,7 @@ impl RunCore {
         self.append(|appender| appender.meta(&records))?;
         let mut known = lock(&self.meta);
         records.iter().for_each(|record| known.state.apply(record));
+        known.note_own(&records);
         Ok(())
     }
 
@@ -317,7 +331,7 @@ impl RunCore {
         let changes = {
             let mut known = lock(&self.meta);
             self.refresh_meta(&mut known)?;
-            new_params(self.id, &known.state, params)?
+            new_params(self.id, &known.state, &known.own_params, params)?
         };
         if changes.is_empty() { Ok(()) } else { self.log_changes(changes) }
     }
@@ -338,13 +352,20 @@ impl RunCore {
     }
 }
 
-/// The params that are not known yet; an error when one is known with another value, or given twice differently.
-pub(super) fn new_params(run: RunId, known: &RunState, params: &[(&str, &str)]) -> Result<Vec<Change>> {
+/// The params that this writer has not logged yet, also those that another has, whose log may be lost with the power; an
+/// error when one is known with another value, or given twice differently.
+pub(super) fn new_params(
+    run: RunId,
+    known: &RunState,
+    own: &HashSet<String>,
+    params: &[(&str, &str)],
+) -> Result<Vec<Change>> {
     let mut fresh: Vec<(&str, &str)> = Vec::new();
     for (key, value) in params {
         let given = fresh.iter().find(|(other, _)| other == key).map(|(_, value)| *value);
         match known.param(key).or(given) {
-            Some(stored) if stored == *value => {}
+            Some(stored) if stored == *value && (given.is_some() || own.contains(*key)) => {}
+            Some(stored) if stored == *value => fresh.push((key, value)),
             Some(stored) => {
                 return Err(Error::ParamConflict {
                     run: run.to_string(),

@@ -4,7 +4,7 @@
 //! that a segment covers is obsolete, and so is a segment whose logs are all in another one.
 
 use super::paths::{RunEntryName, parse_run_entry};
-use super::{Shared, lock};
+use super::{Shared, lock, twice};
 use crate::env::FileKind;
 use crate::env::sync::Mutex;
 use crate::env::sync::thread::yield_now;
@@ -179,7 +179,7 @@ impl Shared {
         if let Some(open) = lock(&self.segments).get(path).and_then(std::sync::Weak::upgrade) {
             return Ok(open);
         }
-        let segment = Arc::new(SegmentReader::open(&self.env, path)?);
+        let segment = Arc::new(twice(|| SegmentReader::open(&self.env, path))?);
         let mut known = lock(&self.segments);
         known.retain(|_, segment| segment.strong_count() > 0);
         known.insert(path.to_path_buf(), Arc::downgrade(&segment));
@@ -193,7 +193,7 @@ impl Shared {
             Some(cached) => cached,
             None => {
                 let blank = |live, end| LogContent { head: Arc::default(), end, live, before: None, position: 0 };
-                let reader = match LogReader::open(&self.env, path)? {
+                let reader = match twice(|| LogReader::open(&self.env, path))? {
                     Opened::Log(reader) => reader,
                     Opened::Prepared => return Ok(blank(true, LogEnd::Complete)),
                     Opened::Blank => return Ok(blank(false, LogEnd::Complete)),

@@ -69,7 +69,9 @@ impl RunView {
                 // Sealed between listing and opening: the segment is there now.
                 Err(error) if error.is_missing_file() => {}
                 Ok(None) if times_overtaken < MAX_OVERTAKEN => times_overtaken += 1,
-                Ok(None) => return Err(Error::corrupt(&dir, 0, "a log says that the one before it is longer than it is")),
+                Ok(None) => {
+                    return Err(Error::corrupt(&dir, 0, "a log says that the one before it is longer than it is"));
+                }
                 Ok(Some(view)) if view.is_blank() => return Err(Error::not_found("run", id)),
                 // A log that was sealed after the listing looks as if its writer were gone. Before that is believed
                 // the folder must still say the same.

@@ -11,6 +11,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, Summary};
 use crate::format::record::Change;
 use crate::types::{Experiment, ExperimentId, LifecycleStage, NewRun, Run, RunId, RunStatus, StatusCause};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Which lifecycle stages a listing shows.
@@ -77,6 +78,9 @@ impl Shared {
             self.clear_catalog_place()?;
             let entries = self.entries_from_folders()?;
             journal.replace(entries);
+            // At once: the file may be whole and only have refused to be read. What is settled there and not here any
+            // more would come back to whoever reads it next.
+            journal.rewrite()?;
         }
         work(&mut journal)
     }
@@ -109,7 +113,8 @@ impl Shared {
     /// old summary must not come back with the power.
     pub(super) fn unsettle(&self, run_id: RunId, experiment_id: ExperimentId) -> Result<()> {
         self.with_journal(|journal| match journal.get(run_id).map(|entry| &entry.state) {
-            Some(EntryState::Unsettled) => Ok(()),
+            // Whoever said so may have died before it was durable.
+            Some(EntryState::Unsettled) => journal.make_durable(),
             known => {
                 let durable = known.is_some();
                 journal.append(RunEntry { run_id, experiment_id, state: EntryState::Unsettled }, durable)
@@ -311,7 +316,7 @@ impl Store {
 /// The changes that create a run.
 fn creation(shared: &Shared, id: RunId, experiment: &Experiment, new: NewRun) -> Result<Vec<Change>> {
     let params: Vec<(&str, &str)> = new.params.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let params = new_params(id, &RunState::default(), &params)?;
+    let params = new_params(id, &RunState::default(), &HashSet::new(), &params)?;
     let mut changes = vec![Change::Created {
         experiment_id: experiment.id,
         experiment_name: experiment.name.clone(),

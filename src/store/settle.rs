@@ -69,8 +69,11 @@ impl Shared {
         }
         if log.head.point_count() > 0 || !log.head.meta().is_empty() || !more.is_empty() {
             self.write_segment(dir, run, log.id, &log.head, more)?;
+            return self.remove_log(run, log.id, &log.path);
         }
-        self.remove_log(run, log.id, &log.path)
+        self.remove_log(run, log.id, &log.path)?;
+        // No segment says that it is obsolete: it must not come back with the power when the run is settled.
+        self.env.fs.sync_dir(dir).at(dir, "sync")
     }
 
     /// Copies a log with a doubtful end to the quarantine, where it stays until a person removes it; of nothing but zeros

@@ -1,8 +1,9 @@
 //! Equipment of tests, benches and fuzz targets; nothing in the engine uses it.
 //!
 //! An [`Op`] is one action of a user; [`run_ops`] applies a sequence of them to a store on a simulated machine and to
-//! a model, and compares. [`checks`] has one function for each fuzz target; [`column`] is what a bench of the codecs
-//! calls.
+//! a model, and compares. [`run_with_crashes`] does so with processes killed, or the power lost, in calls to the machine
+//! chosen beforehand, also in those of the recovery. A [`Campaign`] makes and runs such cases by the million. [`checks`]
+//! has one function for each fuzz target; [`column`] is what a bench of the codecs calls.
 
 #![allow(
     missing_docs,
@@ -14,6 +15,8 @@
 )]
 
 mod calls;
+mod campaign;
+mod case;
 pub mod checks;
 pub mod column;
 mod compare;
@@ -21,16 +24,20 @@ pub mod damage;
 mod loss;
 pub mod meter;
 mod model;
+mod models;
 mod observe;
 mod op;
 mod pools;
 mod run;
 mod sum;
 
+pub use campaign::{Campaign, Tally, Violation};
+pub use case::Case;
 pub use op::Op;
 
 use crate::env::sim::Crash as SimCrash;
 use run::Runner;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The machine and the store's options.
@@ -52,7 +59,7 @@ impl Setup {
 }
 
 /// What becomes of the call to the system in which a process is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum CrashPoint {
     Before,
     After,
@@ -69,8 +76,20 @@ impl CrashPoint {
     }
 }
 
-/// A process is killed in its changing call number `at`, counted from the start; with `power` everybody is.
-#[derive(Clone, Copy, Debug)]
+impl fmt::Debug for CrashPoint {
+    /// As Rust source.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Before => "CrashPoint::Before",
+            Self::After => "CrashPoint::After",
+            Self::Torn => "CrashPoint::Torn",
+        })
+    }
+}
+
+/// A process is killed in its changing call number `at`; with `power` everybody is. The first crash of a plan counts
+/// from the start, a later one from the crash before it: small numbers strike the recovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crash {
     pub at: u64,
     pub point: CrashPoint,
@@ -78,12 +97,25 @@ pub struct Crash {
 }
 
 /// What a sequence has come to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Outcome {
+    /// Changing calls made to the system until the end of each operation. The opening of the store comes before.
+    pub calls_by_op: Vec<u64>,
     /// Changing calls made to the system.
     pub calls: u64,
-    /// Whether the planned crash struck.
-    pub struck: bool,
+    /// How many of the planned crashes struck.
+    pub struck: usize,
+    /// Changing calls from the first crash until the store was open again, when no other crash struck meanwhile.
+    pub recovery: u64,
+}
+
+/// When the store is compared with the model. In depth in any case at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watch {
+    /// After each operation, now and then in depth.
+    EachStep,
+    /// After what was not planned by the user: in depth after each crash, and where the outcome of a call is in doubt.
+    Crashes,
 }
 
 /// Applies the operations and compares after each.
@@ -91,35 +123,40 @@ pub struct Outcome {
 /// # Errors
 /// The first difference between store and model, with the sequence as Rust source.
 pub fn run_ops(setup: &Setup, ops: &[Op]) -> Result<Outcome, String> {
-    run(setup, ops, None)
+    run(setup, ops, &[], Watch::EachStep)
 }
 
-/// As [`run_ops`], with a crash.
+/// As [`run_ops`], with crashes, which follow each other.
 ///
 /// # Errors
 /// As [`run_ops`].
-pub fn run_with_crash(setup: &Setup, ops: &[Op], crash: Crash) -> Result<Outcome, String> {
-    run(setup, ops, Some(crash))
+pub fn run_with_crashes(setup: &Setup, ops: &[Op], crashes: &[Crash]) -> Result<Outcome, String> {
+    run(setup, ops, crashes, Watch::EachStep)
 }
 
-fn run(setup: &Setup, ops: &[Op], crash: Option<Crash>) -> Result<Outcome, String> {
-    let context = |error: String| format!("{error}\nwith {setup:?}, {crash:?}, after {}", Op::source(ops));
+fn run(setup: &Setup, ops: &[Op], crashes: &[Crash], watch: Watch) -> Result<Outcome, String> {
     let run = || {
-        let mut runner = Runner::start(setup, crash)?;
+        let mut runner = Runner::start(setup, crashes, watch)?;
+        let mut calls_by_op = Vec::with_capacity(ops.len());
         for (number, op) in ops.iter().enumerate() {
             runner.step(number, *op).map_err(|error| format!("operation {number}, {op:?}: {error}"))?;
+            calls_by_op.push(runner.disk.calls());
         }
-        let outcome = Outcome { calls: runner.disk.calls(), struck: runner.struck };
+        if !runner.crashes.is_empty() && !runner.disk.crash_is_planned() {
+            return Err("a process was killed and nobody has noticed".to_owned());
+        }
+        let (calls, struck, recovery) = (runner.disk.calls(), runner.struck, runner.recovery);
         runner.finish()?;
-        Ok(outcome)
+        Ok(Outcome { calls_by_op, calls, struck, recovery })
     };
+    let case = || Case { setup: setup.clone(), ops: ops.to_vec(), crashes: crashes.to_vec() };
     // A machine that meets what no store may do panics.
     match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => result.map_err(context),
+        Ok(result) => result.map_err(|error| format!("{error}\n{}", case().source())),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(context(format!("panic: {}", text.unwrap_or_default())))
+            Err(format!("panic: {}\n{}", text.unwrap_or_default(), case().source()))
         }
     }
 }

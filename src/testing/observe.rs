@@ -2,8 +2,8 @@
 
 use super::pools::Bits;
 use crate::{
-    Columns, LifecycleStage, MetricQuery, Order, Point, Result, Run, RunFilter, RunId, RunStatus, Snapshot, Stats,
-    StatusCause, Store, View,
+    Columns, LifecycleStage, MetricQuery, MetricSummary, Order, Point, Result, Run, RunFilter, RunId, RunStatus,
+    Snapshot, Stats, StatusCause, Store, View,
 };
 use std::collections::BTreeMap;
 
@@ -64,7 +64,8 @@ pub(super) fn observe(store: &Store, deep: bool) -> std::result::Result<Seen, St
     let runs = fail(store.runs(&RunFilter { view: View::All, ..RunFilter::default() }), || "runs".to_owned())?;
     for run in &runs {
         let snapshot = fail(store.snapshot(run.id), || format!("snapshot of {}", run.id))?;
-        same(text(run), text(snapshot.run()), || "listed run and its files".to_owned())?;
+        same_run(run, snapshot.run(), "listed run and its files")
+            .map_err(|error| format!("{error}, damage {:?}", snapshot.damage()))?;
         let experiment = names.get(&run.experiment_id).cloned().unwrap_or_default();
         let found = observe_run(&snapshot, experiment, deep).map_err(|error| format!("run {}: {error}", run.id))?;
         if seen.runs.insert(run.id, found).is_some() {
@@ -77,9 +78,22 @@ pub(super) fn observe(store: &Store, deep: bool) -> std::result::Result<Seen, St
     Ok(seen)
 }
 
-/// A run as text, since NaN differs from itself.
-fn text(run: &Run) -> String {
-    format!("{run:?}")
+/// Whether two runs are the same to the bit, NaN included.
+fn same_run(found: &Run, expected: &Run, what: &str) -> Checked {
+    let facts = |run: &Run| {
+        let (who, when) = ((run.id, run.experiment_id, run.parent), (run.start_time, run.end_time, run.deleted_at));
+        (who, when, run.status, run.status_cause, run.lifecycle_stage)
+    };
+    let summary = |known: &MetricSummary| {
+        let (min, max) = (known.min.map(f64::to_bits), known.max.map(f64::to_bits));
+        (known.count, known.nan_count, bits(known.latest), min, max)
+    };
+    let metrics = |run: &Run| run.metrics.iter().map(|(key, known)| (key.clone(), summary(known))).collect::<Vec<_>>();
+    let is_same = facts(found) == facts(expected)
+        && (&found.name, &found.user) == (&expected.name, &expected.user)
+        && (&found.params, &found.tags) == (&expected.params, &expected.tags)
+        && metrics(found) == metrics(expected);
+    if is_same { Ok(()) } else { Err(format!("{what}: found {found:?}, expected {expected:?}")) }
 }
 
 fn check_listing(store: &Store, all: &[Run]) -> Checked {
@@ -94,7 +108,7 @@ fn check_listing(store: &Store, all: &[Run]) -> Checked {
     }
     for run in all {
         let one = fail(store.run(run.id), || format!("run {}", run.id))?;
-        same(text(&one), text(run), || "run by id and as listed".to_owned())?;
+        same_run(&one, run, "run by id and as listed")?;
     }
     Ok(())
 }

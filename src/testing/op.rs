@@ -3,8 +3,6 @@
 //! Every field is a small number that the runner takes modulo what there is (live writers, known runs, names of a
 //! pool), so that any values make sense and a shrunk sequence stays one. The printed form is Rust source.
 
-use std::fmt::Write;
-
 /// One action. `second` says which of two processes acts; an action of a process that is not running is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are choices from pools; each variant says what becomes of them")]
@@ -174,6 +172,15 @@ pub enum Op {
         after: u8,
         full: bool,
     },
+    /// The call that only looks (opening, reading, listing) after `after` others fails.
+    FailLook {
+        after: u8,
+    },
+    /// Of the bytes that a call brings from the medium, after `after` other calls that bring some, one bit is flipped. The
+    /// medium is good.
+    FlipRead {
+        after: u8,
+    },
     /// Leaves room for so many blocks only.
     FillDisk {
         blocks: u8,
@@ -272,16 +279,5 @@ impl Op {
             54 => Self::Advance,
             _ => Self::Check,
         }
-    }
-
-    /// The sequence as Rust source, to be pasted into a test.
-    pub fn source(ops: &[Self]) -> String {
-        let mut text = String::from("[\n");
-        for op in ops {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "    Op::{op:?},");
-        }
-        text.push(']');
-        text
     }
 }

@@ -1,16 +1,17 @@
 //! Operations on a real store over a simulated machine and on the model, compared after each.
 //!
-//! Where it is not known whether a call took place (it failed, or the process was killed in it), several models go
-//! on side by side; those that what is read contradicts are dropped, and at least one must be left.
+//! Where it is not known whether a call took place, several models go on side by side (`models.rs`).
 
 use super::compare::{Followed, Held};
 use super::model::{Action, Change, Model};
+use super::models::Models;
 use super::observe::{Checked, observe};
 use super::pools;
-use super::{Crash, Op, Setup};
+use super::{Crash, Op, Setup, Watch};
 use crate::env::Env;
 use crate::env::sim::SimDisk;
 use crate::{Error, ErrorKind, NewRun, Result, RunId, RunStatus, RunWriter, StatusCause, Store, StoreOptions};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +20,10 @@ pub(super) const STORE: &str = "/data/store";
 /// Writers open at a time, and runs in all: enough for any meeting of two.
 const MAX_WRITERS: usize = 5;
 const MAX_RUNS: usize = 6;
-/// Models that go on side by side: more than any sequence of doubtful calls has needed.
-const MAX_MODELS: usize = 256;
 /// Everything is compared in depth after so many operations.
 const DEEP_EVERY: usize = 12;
+/// After a crash, and where little is compared, the store is looked at after so many operations.
+const LOOK_EVERY: usize = 4;
 const DAY_US: u64 = 24 * 3600 * 1_000_000;
 
 #[derive(Debug)]
@@ -47,20 +48,28 @@ pub(super) struct Runner {
     pub(super) held: Vec<Held>,
     pub(super) followed: Vec<Followed>,
     runs: Vec<RunId>,
-    pub(super) models: Vec<Model>,
+    pub(super) models: Models,
     writer_numbers: usize,
     /// Calls may have failed for reasons outside of the store.
     pub(super) faulty: bool,
-    crash: Option<Crash>,
-    pub(super) struck: bool,
+    /// Reads may have brought flipped bits.
+    flipped: bool,
+    watch: Watch,
+    /// The crashes to come. The first one counts from this call on.
+    pub(super) crashes: VecDeque<Crash>,
+    since: u64,
+    /// How many have struck.
+    pub(super) struck: usize,
+    /// How many changing calls there were from the first crash until the store was open again.
+    pub(super) recovery: u64,
 }
 
 impl Runner {
-    /// Opens a new store on a new machine; the crash may strike in this already.
-    pub(super) fn start(setup: &Setup, crash: Option<Crash>) -> std::result::Result<Self, String> {
+    /// Opens a new store on a new machine; the first crash may strike in this already.
+    pub(super) fn start(setup: &Setup, crashes: &[Crash], watch: Watch) -> std::result::Result<Self, String> {
         let disk = SimDisk::new(setup.seed);
         disk.set_mappable(setup.mapped);
-        let models = vec![Model::new(setup.medium)];
+        let models = Models::new(Model::new(setup.medium));
         let mut runner = Self {
             disk,
             setup: setup.clone(),
@@ -73,19 +82,33 @@ impl Runner {
             models,
             writer_numbers: 0,
             faulty: false,
-            crash,
-            struck: false,
+            flipped: false,
+            watch,
+            crashes: crashes.iter().copied().collect(),
+            since: 0,
+            struck: 0,
+            recovery: 0,
         };
         runner.plan_crash();
         runner.open(false)?;
         Ok(runner)
     }
 
-    /// Tells the machine of the crash that is still to come.
+    /// Tells the machine of the next crash to come.
     fn plan_crash(&self) {
-        if let Some(Crash { at, point, .. }) = self.crash {
-            self.disk.crash_at(at.saturating_sub(self.disk.calls()), point.simulated());
+        if let Some(Crash { at, point, .. }) = self.crashes.front() {
+            let due = self.since.saturating_add(*at);
+            self.disk.crash_at(due.saturating_sub(self.disk.calls()), point.simulated());
         }
+    }
+
+    /// Takes note that the next crash has struck; true when it takes the power.
+    fn note_strike(&mut self) -> bool {
+        self.struck += 1;
+        self.since = self.disk.calls();
+        let crash = self.crashes.pop_front();
+        self.plan_crash();
+        crash.is_some_and(|crash| crash.power)
     }
 
     pub(super) fn options(&self, env: &Env) -> StoreOptions {
@@ -113,7 +136,7 @@ impl Runner {
         self.start_process(second)?;
         let complete = Action::Complete { second, remove: false };
         let certain = !self.faulty;
-        self.models = self.models.iter().filter_map(|model| model.apply(&complete, certain).1.pop()).collect();
+        self.models.advance(&complete, certain);
         Ok(())
     }
 
@@ -125,26 +148,32 @@ impl Runner {
     fn try_start(&mut self, second: bool) -> std::result::Result<bool, String> {
         let env = self.disk.process();
         let mut opened = self.options(&env).open(Path::new(STORE));
-        if is_dead(&env) {
-            return Ok(false);
-        }
-        if opened.as_ref().is_err_and(|error| self.faulty && is_fault(error)) {
-            self.disk.clear_plans();
+        if opened.as_ref().is_err_and(|error| self.is_fault(error)) && self.disk.lives(&env) {
+            self.disk.clear_faults();
             self.disk.set_capacity(None);
             opened = self.options(&env).open(Path::new(STORE));
+        }
+        if !self.disk.lives(&env) {
+            return Ok(false);
         }
         let store = opened.map_err(|error| format!("the store cannot be opened: {error}"))?;
         *self.slot(second) = Some(Process { env, store });
         Ok(true)
     }
 
-    /// The planned crash has struck in a process: what the plan says follows.
+    /// A planned crash has struck in a process: what the plan says follows.
     fn crashed(&mut self, second: bool) -> Checked {
-        self.struck = true;
-        match self.crash.take() {
-            Some(Crash { power: true, .. }) => self.power_loss(),
-            _ => self.kill(second),
+        let power = self.note_strike();
+        let (number, calls) = (self.struck, self.disk.calls());
+        if power {
+            self.power_loss()?;
+        } else {
+            self.kill(second)?;
         }
+        if number == 1 && self.struck == 1 {
+            self.recovery = self.disk.calls() - calls;
+        }
+        Ok(())
     }
 
     fn forget(&mut self, second: bool) {
@@ -158,7 +187,7 @@ impl Runner {
         if let Some(process) = self.process(second) {
             self.disk.kill(&process.env);
         }
-        self.models.iter_mut().for_each(|model| model.kill(Some(second)));
+        self.models.kill(Some(second));
         self.forget(second);
         self.open(second)
     }
@@ -170,28 +199,33 @@ impl Runner {
         self.disk.set_capacity(None);
         self.forget(true);
         self.forget(false);
-        if !self.try_start(false)? {
-            self.struck = true;
-            if self.crash.take().is_some_and(|crash| crash.power) {
-                return self.power_loss();
+        while !self.try_start(false)? {
+            // Killed right after the power came back: what the power took is still to be found out, and the models must
+            // not take for durable what a completed opening would have made so. If the power fails again, a part is
+            // left of what the first failure has left: what both together may take, one may.
+            if self.note_strike() {
+                self.disk.power_loss();
+                self.plan_crash();
             }
-            // A kill right after the power came back: what the power took is still to be found out, and the models must
-            // not take for durable what a completed opening would have made so.
-            self.try_start(false)?;
         }
         let process = self.first.as_ref().ok_or("no process")?;
-        let seen = observe(&process.store, true).map_err(|error| format!("after a power loss: {error}"))?;
-        self.keep(|model| model.settle_power_loss(&seen))
+        let seen = observe(&process.store, self.watch == Watch::EachStep)
+            .map_err(|error| format!("after a power loss: {error}"))?;
+        self.models.settle_power_loss(&seen)
     }
 
     /// Applies one operation and compares.
     pub(super) fn step(&mut self, number: usize, op: Op) -> Checked {
+        let struck = self.struck;
         match op {
             Op::Kill { second } if self.process(second).is_some() => self.kill(second)?,
             Op::PowerLoss => self.power_loss()?,
             Op::Reopen { second } if self.process(second).is_some() => {
                 self.close(second)?;
-                self.open(second)?;
+                // A crash while it was closed has opened it again.
+                if self.process(second).is_none() {
+                    self.open(second)?;
+                }
             }
             Op::CloseSecond if self.second.is_some() => self.close(true)?,
             Op::OpenSecond if self.second.is_none() => self.open(true)?,
@@ -199,8 +233,18 @@ impl Runner {
                 let kind = if full { std::io::ErrorKind::StorageFull } else { std::io::ErrorKind::Other };
                 self.faulty = true;
                 // One at a time: the machine cannot have two faults strike in one call.
-                self.disk.clear_plans();
+                self.disk.clear_faults();
                 self.disk.fail_after(u64::from(after) + 1, kind);
+            }
+            Op::FailLook { after } => {
+                self.faulty = true;
+                self.disk.clear_faults();
+                self.disk.fail_look(u64::from(after) + 1, std::io::ErrorKind::Other);
+            }
+            Op::FlipRead { after } => {
+                (self.faulty, self.flipped) = (true, true);
+                self.disk.clear_faults();
+                self.disk.flip_read(u64::from(after) + 1);
             }
             Op::FillDisk { blocks } => {
                 self.faulty = true;
@@ -211,7 +255,15 @@ impl Runner {
             Op::Follow { second, run } => self.follow(second, run)?,
             op => self.act(op)?,
         }
-        self.compare(op == Op::Check || number % DEEP_EVERY == DEEP_EVERY - 1)
+        let deep = op == Op::Check || number % DEEP_EVERY == DEEP_EVERY - 1;
+        match self.watch {
+            Watch::EachStep => self.compare(deep),
+            Watch::Crashes if self.struck > struck || op == Op::Check => self.compare(true),
+            // What is in doubt is looked at at once, before doubts multiply.
+            Watch::Crashes if self.faulty || !self.models.is_sure() => self.compare(false),
+            Watch::Crashes if self.struck > 0 && number % LOOK_EVERY == LOOK_EVERY - 1 => self.compare(false),
+            Watch::Crashes => Ok(()),
+        }
     }
 
     /// Drops the writers of a process and closes its store.
@@ -221,27 +273,37 @@ impl Runner {
             if self.faulty {
                 self.compare(false)?;
             }
-            if self.process(second).is_none_or(|process| is_dead(&process.env)) {
+            if !self.lives(second) {
                 return Ok(());
             }
         }
         self.followed.retain(|followed| followed.second != second);
         if let Some(process) = self.slot(second).take() {
             let closed = process.store.close();
-            if is_dead(&process.env) {
+            if !self.disk.lives(&process.env) {
                 return self.crashed(second);
             }
             self.accept(closed)?;
         }
-        self.models.iter_mut().for_each(|model| model.kill(Some(second)));
+        self.models.kill(Some(second));
         Ok(())
     }
 
     /// An error that only an injected fault explains.
     fn accept(&self, result: Result<()>) -> Checked {
         match result {
-            Err(error) if !(self.faulty && is_fault(&error)) => Err(format!("unexpected: {error}")),
+            Err(error) if !self.is_fault(&error) => Err(format!("unexpected: {error}")),
             _ => Ok(()),
+        }
+    }
+
+    /// What a failing machine may answer.
+    fn is_fault(&self, error: &Error) -> bool {
+        match error.kind() {
+            ErrorKind::Io | ErrorKind::DiskFull => self.faulty,
+            // Of a good medium: the next look brings what was written.
+            ErrorKind::Corrupt => self.flipped,
+            _ => false,
         }
     }
 
@@ -266,7 +328,7 @@ impl Runner {
             Op::Drop { writer } if !self.writers.is_empty() => self.drop_writer(writer as usize % self.writers.len()),
             Op::Advance => {
                 self.disk.advance(DAY_US);
-                self.models = self.models.iter().filter_map(|m| m.apply(&Action::Advance, true).1.pop()).collect();
+                self.models.advance(&Action::Advance, true);
                 Ok(())
             }
             op => match self.by_writer(op).or_else(|| self.outside(op)) {
@@ -327,7 +389,7 @@ impl Runner {
         let failed = done.is_err();
         self.settle(second, action, done)?;
         if failed {
-            self.models.iter_mut().for_each(|model| model.bury(number));
+            self.models.bury(number);
         }
         Ok(())
     }
@@ -337,61 +399,48 @@ impl Runner {
         let status = [RunStatus::Finished, RunStatus::Failed, RunStatus::Killed][status as usize % 3];
         let Writer { number, second, writer } = self.writers.remove(at);
         let done = writer.end(status, None);
+        // Dropping it then tries again.
+        let tried_again = done.is_err() && self.lives(second);
         if done.is_ok() && writer.log_metric("loss", 0, 0.0).is_ok() {
             return Err("a writer that has ended takes a point".to_owned());
         }
         drop(writer);
-        let failed = done.is_err();
         let before = self.models.clone();
-        self.settle(second, &Action::End { writer: number, status, cause: StatusCause::Reported }, done)?;
-        if failed {
-            // Dropping the writer has tried again.
+        self.bring_up(second, &Action::End { writer: number, status, cause: StatusCause::Reported }, done)?;
+        if tried_again {
             let dropped = Action::End { writer: number, status: RunStatus::Killed, cause: StatusCause::Dropped };
-            self.models.extend(before.iter().flat_map(|model| model.apply(&dropped, false).1));
-            self.models.iter_mut().for_each(|model| model.bury(number));
+            self.models.or_else(&before, &dropped);
+            self.models.bury(number);
         }
-        Ok(())
+        if self.lives(second) { Ok(()) } else { self.crashed(second) }
     }
 
-    /// Brings the models up to an action with this outcome.
+    fn lives(&self, second: bool) -> bool {
+        self.process(second).is_some_and(|process| self.disk.lives(&process.env))
+    }
+
+    /// Brings the models up to an action with this outcome, and lets the crash follow that struck in it.
     fn settle(&mut self, second: bool, action: &Action, done: Result<()>) -> Checked {
-        let dead = self.process(second).is_none_or(|process| is_dead(&process.env));
-        let unsure = dead || done.as_ref().is_err_and(|error| self.faulty && is_fault(error));
-        let mut next = Vec::new();
-        let mut expected = None;
-        for model in &self.models {
-            let (result, mut steps) = model.apply(action, !unsure);
-            match (&done, result) {
-                _ if unsure => {
-                    // Of an end, "not told" is one of the steps.
-                    if !matches!(action, Action::End { .. }) {
-                        next.push(model.clone());
-                    }
-                    next.append(&mut steps);
-                }
-                (Ok(()), Ok(())) => next.extend(steps.pop()),
-                (Err(error), Err(kind)) if error.kind() == kind => next.push(model.clone()),
-                (_, result) => expected = Some(result),
-            }
-        }
-        if next.is_empty() {
-            return Err(format!("{action:?}: the answer is {done:?}, expected {expected:?}"));
-        }
-        if let (Action::End { writer, .. }, true) = (action, unsure) {
-            next.iter_mut().for_each(|model| model.bury(*writer));
-        }
-        next.truncate(MAX_MODELS);
-        self.models = next;
-        if dead { self.crashed(second) } else { Ok(()) }
+        self.bring_up(second, action, done)?;
+        if self.lives(second) { Ok(()) } else { self.crashed(second) }
+    }
+
+    fn bring_up(&mut self, second: bool, action: &Action, done: Result<()>) -> Checked {
+        let unsure = !self.lives(second) || done.as_ref().is_err_and(|error| self.is_fault(error));
+        self.models.bring_up(action, &done, unsure)
     }
 
     /// The end of every sequence: all goes well again, is logged to once more, closed, opened and compacted.
     pub(super) fn finish(&mut self) -> Checked {
         self.disk.clear_plans();
+        self.crashes.clear();
         self.disk.set_capacity(None);
-        self.compare(true)?;
+        let thorough = self.watch == Watch::EachStep;
+        if thorough || !self.models.is_sure() {
+            self.compare(true)?;
+        }
         let number = self.runs.len();
-        for op in [
+        let ops = [
             Op::CloseSecond,
             Op::Resume { second: false, run: 0 },
             Op::Resume { second: false, run: number as u8 },
@@ -401,22 +450,17 @@ impl Runner {
             Op::Check,
             Op::Reopen { second: false },
             Op::Check,
-        ] {
+        ];
+        for op in ops.into_iter().take(if thorough { 9 } else { 7 }) {
             self.step(0, op).map_err(|error| format!("at the end, {op:?}: {error}"))?;
         }
         let statistics = self.first.as_ref().ok_or("no process")?.store.statistics();
         match statistics {
             Ok(statistics) if statistics.log_files == 0 => Ok(()),
-            other => Err(format!("after all writers have ended and a compaction: {other:?}")),
+            other => {
+                let files: Vec<_> = self.disk.files().into_iter().map(|(path, _)| path).collect();
+                Err(format!("after all writers have ended and a compaction: {other:?}, files {files:?}"))
+            }
         }
     }
-}
-
-fn is_dead(env: &Env) -> bool {
-    env.fs.read_dir(Path::new("/")).is_err()
-}
-
-/// What a failing machine may answer.
-fn is_fault(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Io | ErrorKind::DiskFull)
 }

@@ -1,6 +1,7 @@
-//! A process is killed, or the power fails, in each changing call of short sequences: before it and within it.
+//! A process is killed, or the power fails, in each changing call of short sequences: before it and within it; and again
+//! in each call of the recovery. What is tried without a hand-made list is in `campaign.rs`.
 
-use trackway::testing::{Crash, CrashPoint, Op, Setup, run_ops, run_with_crash};
+use trackway::testing::{Crash, CrashPoint, Op, Setup, run_ops, run_with_crashes};
 
 const CREATE: Op = Op::CreateRun { second: false, experiment: 0, named: true };
 const SYNC: Op = Op::Sync { writer: 0 };
@@ -37,10 +38,10 @@ fn crashes_after(before: &[Op], ops: &[Op]) {
                 for power in [false, true] {
                     // Each crash has chances of its own.
                     let setup = Setup { seed: setup.seed + at, ..setup.clone() };
-                    match run_with_crash(&setup, ops, Crash { at, point, power }) {
+                    match run_with_crashes(&setup, ops, &[Crash { at, point, power }]) {
                         // Chance decides what a power loss leaves to do, and so how many calls there are.
                         Ok(outcome) => assert!(
-                            outcome.struck || ops.iter().any(|op| matches!(op, Op::PowerLoss)),
+                            outcome.struck == 1 || ops.iter().any(|op| matches!(op, Op::PowerLoss)),
                             "the crash at call {at} of {calls} did not strike"
                         ),
                         Err(error) => failures.push(error),
@@ -50,6 +51,62 @@ fn crashes_after(before: &[Op], ops: &[Op]) {
         }
     }
     assert!(failures.is_empty(), "{} crashes are not survived; the first: {}", failures.len(), failures[0]);
+}
+
+/// Crashes in every call of the recovery from every `stride`th crash in the sequence, and once more in the recovery from
+/// those.
+fn every_crash_of_the_recovery(stride: usize, ops: &[Op]) {
+    let mut failures = Vec::new();
+    let mut thrice = 0;
+    for (mapped, power) in [(true, false), (true, true), (false, false), (false, true)] {
+        let setup = Setup { seed: 11, mapped, medium: false };
+        let calls = run_ops(&setup, ops).unwrap_or_else(|error| panic!("without a crash: {error}")).calls;
+        for at in (1..=calls).step_by(stride) {
+            let setup = Setup { seed: setup.seed + at, ..setup.clone() };
+            let first = Crash { at, point: CrashPoint::Torn, power };
+            let recovery = run_with_crashes(&setup, ops, &[first]).unwrap_or_else(|error| panic!("{error}")).recovery;
+            assert!(recovery > 0, "the recovery from the crash at call {at} makes no call");
+            for at in 1..=recovery {
+                let again = [(CrashPoint::Before, false), (CrashPoint::Torn, false), (CrashPoint::Torn, true)];
+                for (point, power) in again {
+                    let second = Crash { at, point, power };
+                    // A third one in the same call as the second, or in one of the next.
+                    let third = Crash { at: 1 + at % 3, point, power: !power };
+                    match run_with_crashes(&setup, ops, &[first, second, third]) {
+                        Ok(outcome) => {
+                            assert!(outcome.struck >= 2, "the crash at call {at} of the recovery did not strike");
+                            thrice += usize::from(outcome.struck == 3);
+                        }
+                        Err(error) => failures.push(error),
+                    }
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} crashes are not survived; the first: {}", failures.len(), failures[0]);
+    assert!(thrice > 0);
+}
+
+#[test]
+fn recovering_from_a_crash_in_the_recovery() {
+    every_crash_of_the_recovery(7, &[CREATE, point(0, 1), SYNC, columns(20), FINISH, MAINTAIN]);
+}
+
+#[test]
+fn recovering_what_two_processes_have_left() {
+    every_crash_of_the_recovery(
+        11,
+        &[
+            CREATE,
+            Op::OpenSecond,
+            Op::Resume { second: true, run: 0 },
+            point(0, 1),
+            point(1, 2),
+            Op::Kill { second: true },
+            COMPACT,
+            point(0, 3),
+        ],
+    );
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Sequences that once failed, each with its story.
 
-use trackway::testing::{Op, Setup, run_ops};
+use trackway::testing::{Crash, CrashPoint, Op, Setup, run_with_crashes};
 
-fn passes(setup: &Setup, ops: &[Op]) {
-    if let Err(error) = run_ops(setup, ops) {
+fn passes(setup: &Setup, ops: &[Op], crashes: &[Crash]) {
+    if let Err(error) = run_with_crashes(setup, ops, crashes) {
         panic!("{error}");
     }
 }
@@ -21,6 +21,7 @@ fn a_run_whose_creation_was_lost_is_not_there() {
             Op::Point { writer: 1, metric: 0, step: 0, time: 0, value: 0 },
             Op::PowerLoss,
         ],
+        &[],
     );
 }
 
@@ -35,6 +36,7 @@ fn a_run_that_could_not_be_created_is_not_there() {
             Op::Fail { after: 8, full: false },
             Op::CreateRun { second: false, experiment: 0, named: false },
         ],
+        &[],
     );
 }
 
@@ -48,6 +50,7 @@ fn a_log_that_lost_its_first_page_with_the_power_does_not_damage_its_run() {
             Op::Resume { second: false, run: 0 },
             Op::PowerLoss,
         ],
+        &[],
     );
     passes(
         &Setup { seed: 3969349599895080416, mapped: false, medium: false },
@@ -56,6 +59,7 @@ fn a_log_that_lost_its_first_page_with_the_power_does_not_damage_its_run() {
             Op::Resume { second: false, run: 0 },
             Op::PowerLoss,
         ],
+        &[],
     );
 }
 
@@ -73,6 +77,7 @@ fn an_experiment_that_could_not_be_created_is_not_there() {
             Op::CreateRun { second: false, experiment: 0, named: false },
             Op::CreateExperiment { second: false, name: 1 },
         ],
+        &[],
     );
 }
 
@@ -85,9 +90,9 @@ fn an_edit_from_outside_is_durable_and_so_is_the_run_that_it_edits() {
             let tag = Op::Tag { second: false, run: 0, key: 2, value: 2 };
             let end = Op::End { writer: 0, status: 0 };
             let setup = Setup { seed, mapped, medium: false };
-            passes(&setup, &[create, tag, Op::PowerLoss]);
-            passes(&setup, &[create, end, Op::Maintain { second: false }, Op::PowerLoss]);
-            passes(&setup, &[create, Op::Kill { second: false }, Op::PowerLoss]);
+            passes(&setup, &[create, tag, Op::PowerLoss], &[]);
+            passes(&setup, &[create, end, Op::Maintain { second: false }, Op::PowerLoss], &[]);
+            passes(&setup, &[create, Op::Kill { second: false }, Op::PowerLoss], &[]);
         }
     }
 }
@@ -110,6 +115,7 @@ fn a_resumed_log_is_not_left_without_the_creation_of_its_run() {
             Op::End { writer: 0, status: 0 },
             Op::PowerLoss,
         ],
+        &[],
     );
 }
 
@@ -127,6 +133,7 @@ fn a_sync_that_fails_while_closing_a_frame_leaves_no_damage() {
             Op::Columns { writer: 0, metric: 5, len: 500, shape: 0, step: 0, time: 0, value: 0 },
             Op::Sync { writer: 0 },
         ],
+        &[],
     );
 }
 
@@ -143,6 +150,7 @@ fn a_sealed_log_that_comes_back_with_a_power_loss_is_no_damage() {
             Op::CreateExperiment { second: false, name: 1 },
             Op::PowerLoss,
         ],
+        &[],
     );
 }
 
@@ -161,6 +169,7 @@ fn a_compaction_that_could_not_complete_a_run_says_so() {
             Op::Fail { after: 0, full: false },
             Op::Compact { second: false },
         ],
+        &[],
     );
 }
 
@@ -183,6 +192,223 @@ fn a_log_that_went_with_the_power_is_no_damage_of_a_settled_run() {
             Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
             Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
             Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+        ],
+        &[],
+    );
+}
+
+/// A bit flipped on its way from the medium while a dead log was read: the rest of the log was taken for lost, and went to
+/// the quarantine, though the medium had it.
+#[test]
+fn a_bit_that_flips_while_a_log_is_recovered_does_not_end_the_log() {
+    let kill = |at| Crash { at, point: CrashPoint::Before, power: false };
+    passes(
+        &Setup { seed: 0, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::FlipRead { after: 8 },
+            Op::Sync { writer: 0 },
+            Op::CreateRun { second: false, experiment: 1, named: false },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+        ],
+        &[kill(28), kill(28)],
+    );
+    for after in 0..20 {
+        for mapped in [true, false] {
+            passes(
+                &Setup { seed: 0, mapped, medium: false },
+                &[
+                    Op::CreateRun { second: false, experiment: 0, named: true },
+                    Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+                    Op::Param { writer: 0, key: 0, value: 0 },
+                    Op::FlipRead { after },
+                    Op::Kill { second: false },
+                ],
+                &[],
+            );
+        }
+    }
+}
+
+/// The catalog could not be read for a moment: what it holds was made up from the folders, where every run is unsettled,
+/// and so nobody wrote that this one is. The next process believed the settled entry that was still in the file.
+#[test]
+fn a_catalog_that_cannot_be_read_for_a_moment_is_written_anew() {
+    let kill = |at| Crash { at, point: CrashPoint::Before, power: false };
+    passes(
+        &Setup { seed: 0, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Columns { writer: 0, metric: 0, len: 1, shape: 0, step: 0, time: 0, value: 0 },
+            Op::Compact { second: false },
+            Op::FlipRead { after: 0 },
+            Op::Resume { second: false, run: 0 },
+        ],
+        &[kill(42), kill(12)],
+    );
+    for after in 0..20 {
+        for fault in [Op::FlipRead { after }, Op::FailLook { after }] {
+            passes(
+                &Setup { seed: 0, mapped: true, medium: false },
+                &[
+                    Op::CreateRun { second: false, experiment: 0, named: true },
+                    Op::End { writer: 0, status: 0 },
+                    Op::Maintain { second: false },
+                    fault,
+                    Op::Resume { second: false, run: 0 },
+                    Op::Check,
+                ],
+                &[],
+            );
+        }
+    }
+}
+
+/// A compaction was killed when the new catalog had its name, and before the folder was synced. A rename from outside made
+/// its entry durable in that file, but not the name; the power loss brought back the old catalog, where the run was settled.
+#[test]
+fn an_entry_is_durable_only_in_a_catalog_whose_name_is() {
+    for seed in 0..20 {
+        for mapped in [true, false] {
+            // Around the last calls of the compaction.
+            for at in 64..72 {
+                passes(
+                    &Setup { seed, mapped, medium: true },
+                    &[
+                        Op::CreateRun { second: false, experiment: 0, named: false },
+                        Op::PowerLoss,
+                        Op::OpenSecond,
+                        Op::Compact { second: true },
+                        Op::Rename { second: false, run: 0, name: 0 },
+                        Op::PowerLoss,
+                    ],
+                    &[Crash { at, point: CrashPoint::Before, power: false }],
+                );
+            }
+        }
+    }
+}
+
+/// The file of an experiment came back with a bit flipped: the experiment was not found, and a second one could have got
+/// its name.
+#[test]
+fn an_experiment_is_there_when_its_file_is_misread() {
+    for after in 0..8 {
+        passes(
+            &Setup { seed: 0, mapped: true, medium: false },
+            &[
+                Op::CreateExperiment { second: false, name: 1 },
+                Op::FlipRead { after },
+                Op::CreateExperiment { second: false, name: 1 },
+                Op::CreateRun { second: false, experiment: 1, named: false },
+                Op::Check,
+            ],
+            &[],
+        );
+    }
+}
+
+/// A param that another writer had logged was not logged again: synced by its own writer, it was lost with the other's log.
+#[test]
+fn a_param_is_durable_when_its_writer_has_synced_whoever_logged_it_first() {
+    for seed in 0..20 {
+        for mapped in [true, false] {
+            let setup = Setup { seed, mapped, medium: false };
+            let create = Op::CreateRun { second: false, experiment: 0, named: false };
+            let resume = Op::Resume { second: false, run: 0 };
+            let params = |writer, key| Op::Params { writer, key, value: 4 };
+            let sync = Op::Sync { writer: 1 };
+            passes(&setup, &[create, resume, params(0, 0), params(1, 1), sync, Op::PowerLoss], &[]);
+            passes(&setup, &[create, resume, params(0, 0), params(1, 1), Op::PowerLoss], &[]);
+        }
+    }
+}
+
+/// A log of which the power left nothing to believe was removed, and the run was settled; the next power loss took the
+/// removal, and not the settled entry. Nobody had a reason to look at the log, and checking the store took it for damage.
+#[test]
+fn a_removed_log_that_no_segment_covers_does_not_come_back() {
+    let crash = |at| Crash { at, point: CrashPoint::Torn, power: true };
+    passes(
+        &Setup { seed: 1, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Row { writer: 0, metric: 0, len: 0, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::OpenSecond,
+            Op::Maintain { second: false },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Resume { second: false, run: 0 },
+            Op::Compact { second: false },
+            Op::End { writer: 0, status: 0 },
+            Op::PowerLoss,
+            Op::Rename { second: false, run: 2, name: 0 },
+            Op::PowerLoss,
+        ],
+        &[crash(81), crash(12)],
+    );
+}
+
+/// A compaction was killed between the merge and the removal of a log that a power loss had brought back. There was nothing
+/// more to merge, and the log stayed.
+#[test]
+fn a_compaction_removes_what_one_that_was_killed_has_left() {
+    for seed in 0..10 {
+        for at in 88..98 {
+            passes(
+                &Setup { seed, mapped: true, medium: false },
+                &[
+                    Op::CreateRun { second: false, experiment: 0, named: false },
+                    Op::CreateRun { second: false, experiment: 1, named: false },
+                    Op::CreateRun { second: false, experiment: 0, named: true },
+                    Op::Untag { second: false, run: 2, key: 2 },
+                    Op::PowerLoss,
+                    Op::PowerLoss,
+                    Op::Compact { second: false },
+                ],
+                &[Crash { at, point: CrashPoint::Before, power: false }],
+            );
+        }
+    }
+}
+
+/// A rename of an experiment was killed before it was durable. Who then asked for the experiment by its new name was given
+/// it, and the power loss took the name.
+#[test]
+fn an_experiment_that_was_found_is_as_durable_as_a_created_one() {
+    for at in 36..44 {
+        passes(
+            &Setup { seed: 1, mapped: false, medium: false },
+            &[
+                Op::Compact { second: false },
+                Op::RenameExperiment { second: false, experiment: 0, name: 5 },
+                Op::CreateExperiment { second: false, name: 5 },
+                Op::PowerLoss,
+            ],
+            &[Crash { at, point: CrashPoint::Torn, power: false }],
+        );
+    }
+}
+
+/// The creation of an experiment was killed, and of a run in it the power left an empty folder: an experiment that nobody
+/// had named was made for it.
+#[test]
+fn an_empty_folder_of_a_run_makes_no_experiment() {
+    passes(
+        &Setup { seed: 13831586228801276715, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::End { writer: 0, status: 0 },
+            Op::Maintain { second: false },
+            Op::CreateExperiment { second: false, name: 1 },
+            Op::OpenSecond,
+            Op::CreateRun { second: false, experiment: 5, named: false },
+        ],
+        &[
+            Crash { at: 60, point: CrashPoint::Torn, power: false },
+            Crash { at: 18, point: CrashPoint::After, power: true },
         ],
     );
 }

@@ -106,6 +106,8 @@ fn fate(weather: Weather) -> BoxedStrategy<Op> {
         Weather::Crashes => prop_oneof![2 => kill, 3 => Just(Op::PowerLoss)].boxed(),
         Weather::Errors => prop_oneof![
             6 => (0u8..30, any::<bool>()).prop_map(|(after, full)| Op::Fail { after, full }),
+            3 => (0u8..60).prop_map(|after| Op::FailLook { after }),
+            3 => (0u8..20).prop_map(|after| Op::FlipRead { after }),
             1 => (0u8..40).prop_map(|blocks| Op::FillDisk { blocks }),
             2 => Just(Op::FreeDisk),
             2 => kill,

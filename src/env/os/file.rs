@@ -26,23 +26,55 @@ fn check_limit(end: u64) -> io::Result<()> {
     if end > super::longest_file() { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
 }
 
-/// Reads until `buf` is full or the file ends.
-fn read_full(file: &fs::File, mut buf: &mut [u8], mut offset: u64) -> io::Result<usize> {
+/// Makes a call again as long as signals interrupt it.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Reads by `read` until `buf` is full or the file ends. Above this nobody meets a short answer or EINTR: neither has
+/// the simulated machine any.
+fn read_full(
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+    mut buf: &mut [u8],
+    mut offset: u64,
+) -> io::Result<usize> {
     let mut done = 0;
     // No file is longer than that, and the system would answer with an error instead of an end.
     while !buf.is_empty() && offset <= i64::MAX as u64 {
-        match file.read_at(buf, offset) {
-            Ok(0) => break,
-            Ok(n) => {
+        match uninterrupted(|| read(buf, offset))? {
+            0 => break,
+            n => {
                 done += n;
                 offset = offset.saturating_add(n as u64);
                 buf = buf.get_mut(n..).unwrap_or_default();
             }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
         }
     }
     Ok(done)
+}
+
+/// Writes all of `bytes` by `write`, which may take a part at a time. After an error a beginning may have been written.
+fn write_full(
+    mut write: impl FnMut(&[u8], u64) -> io::Result<usize>,
+    mut bytes: &[u8],
+    mut offset: u64,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match uninterrupted(|| write(bytes, offset))? {
+            // A device that takes nothing and has no error would be asked for ever.
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            n => {
+                offset = offset.saturating_add(n as u64);
+                bytes = bytes.get(n..).unwrap_or_default();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An open regular file.
@@ -79,12 +111,12 @@ impl File for OsFile {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        read_full(&self.file, buf, offset)
+        read_full(|buf, offset| self.file.read_at(buf, offset), buf, offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         check_limit(offset.saturating_add(bytes.len() as u64))?;
-        self.file.write_all_at(bytes, offset)
+        write_full(|bytes, offset| self.file.write_at(bytes, offset), bytes, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -103,12 +135,7 @@ impl File for OsFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        loop {
-            match self.file.sync_data() {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
+        uninterrupted(|| self.file.sync_data())
     }
 
     fn try_lock(&self) -> io::Result<bool> {
@@ -173,7 +200,7 @@ fn allocate(file: &fs::File, offset: u64, len: u64) -> io::Result<()> {
     let mut at = file.metadata()?.len();
     while at < end {
         let n = usize::try_from(end - at).map_or(zeros.len(), |left| left.min(zeros.len()));
-        file.write_all_at(zeros.get(..n).unwrap_or_default(), at)?;
+        write_full(|bytes, offset| file.write_at(bytes, offset), zeros.get(..n).unwrap_or_default(), at)?;
         at = at.saturating_add(n as u64);
     }
     Ok(())
@@ -195,8 +222,12 @@ impl BufferedExtent {
             return Err(invalid("extent too long"));
         }
         let mut bytes = vec![0; len];
-        read_full(&file, &mut bytes, offset)?;
+        read_full(|buf, offset| file.read_at(buf, offset), &mut bytes, offset)?;
         Ok(Self { file, offset, bytes })
+    }
+
+    fn write(&self, bytes: &[u8], at: usize) -> io::Result<()> {
+        write_full(|bytes, offset| self.file.write_at(bytes, offset), bytes, self.offset.saturating_add(at as u64))
     }
 }
 
@@ -207,7 +238,7 @@ impl Extent for BufferedExtent {
 
     fn write_back(&mut self, start: usize, end: usize) -> io::Result<()> {
         let part = self.bytes.get(start..end).ok_or_else(|| invalid("range outside of the extent"))?;
-        self.file.write_all_at(part, self.offset.saturating_add(start as u64))
+        self.write(part, start)
     }
 
     fn store_word(&mut self, at: usize, value: u64) -> io::Result<()> {
@@ -215,10 +246,14 @@ impl Extent for BufferedExtent {
             return Err(invalid("word not aligned"));
         }
         let end = at.checked_add(8).ok_or_else(|| invalid("word outside of the extent"))?;
-        let word = self.bytes.get_mut(at..end).ok_or_else(|| invalid("word outside of the extent"))?;
+        if end > self.bytes.len() {
+            return Err(invalid("word outside of the extent"));
+        }
         // The file first: a word that could not be published must not look published in memory.
-        self.file.write_all_at(&value.to_le_bytes(), self.offset.saturating_add(at as u64))?;
-        word.copy_from_slice(&value.to_le_bytes());
+        self.write(&value.to_le_bytes(), at)?;
+        if let Some(word) = self.bytes.get_mut(at..end) {
+            word.copy_from_slice(&value.to_le_bytes());
+        }
         Ok(())
     }
 
@@ -236,6 +271,67 @@ mod tests {
         let open = || fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
         let (a, b) = (OsFile::new(open()), OsFile::new(open()));
         (dir, a, b)
+    }
+
+    /// A device that answers by a script: an error, or so many bytes at most.
+    fn scripted(answers: Vec<io::Result<usize>>) -> impl FnMut(usize) -> io::Result<usize> {
+        let mut answers = answers.into_iter();
+        move |len| answers.next().expect("one more call").map(|most| most.min(len))
+    }
+
+    #[test]
+    fn signals_and_short_answers_are_gone_on_with() {
+        let signal = || Err(io::ErrorKind::Interrupted.into());
+        let file: Vec<u8> = (0..100).collect();
+
+        let mut answer = scripted(vec![signal(), Ok(3), Ok(1), signal(), signal(), Ok(100)]);
+        let mut places = Vec::new();
+        let mut buf = [0; 20];
+        let read = |buf: &mut [u8], offset: u64| {
+            places.push(offset);
+            let n = answer(buf.len())?;
+            buf[..n].copy_from_slice(&file[offset as usize..][..n]);
+            Ok(n)
+        };
+        assert_eq!(read_full(read, &mut buf, 10).unwrap(), 20);
+        assert_eq!(buf, file[10..30]);
+        assert_eq!(places, [10, 10, 13, 14, 14, 14]);
+
+        let mut answer = scripted(vec![Ok(2), signal(), Ok(0)]);
+        assert_eq!(read_full(|buf, _| answer(buf.len()), &mut buf, 10).unwrap(), 2);
+
+        let mut answer = scripted(vec![signal(), Ok(3), signal(), Ok(1), Ok(100)]);
+        let mut written = [0; 100];
+        let write = |bytes: &[u8], offset: u64| {
+            let n = answer(bytes.len())?;
+            written[offset as usize..][..n].copy_from_slice(&bytes[..n]);
+            Ok(n)
+        };
+        write_full(write, &file[10..30], 10).unwrap();
+        assert_eq!(written[10..30], file[10..30]);
+        assert!(written[..10].iter().chain(&written[30..]).all(|byte| *byte == 0));
+
+        let mut answer = scripted(vec![signal(), signal(), Ok(7)]);
+        assert_eq!(uninterrupted(|| answer(7)).unwrap(), 7);
+    }
+
+    #[test]
+    fn other_errors_and_silence_end_a_call() {
+        let failed = || Err(io::ErrorKind::StorageFull.into());
+        let mut buf = [0; 20];
+        let mut answer = scripted(vec![Ok(3), failed()]);
+        let error = read_full(|buf, _| answer(buf.len()), &mut buf, 0).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let mut answer = scripted(vec![Ok(3), failed()]);
+        let error = write_full(|bytes, _| answer(bytes.len()), &buf, 0).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let mut answer = scripted(vec![Ok(3), Ok(0)]);
+        let error = write_full(|bytes, _| answer(bytes.len()), &buf, 0).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+        let mut never = scripted(Vec::new());
+        write_full(|bytes, _| never(bytes.len()), &[], 0).unwrap();
+        assert_eq!(read_full(|buf, _| never(buf.len()), &mut [], 0).unwrap(), 0);
+        assert_eq!(read_full(|buf, _| never(buf.len()), &mut buf, u64::MAX).unwrap(), 0);
     }
 
     #[test]

@@ -11,6 +11,16 @@
 //! for n in 1.. { let disk = ...; disk.crash_at(n, Crash::Torn); run(&disk.process()); ... until it never struck }
 //! ```
 //!
+//! Calls that only look ([`ReadOp`]) have a count of their own ([`SimDisk::looks`]), so that a store that looks once more
+//! has the same crashes. They fail by [`SimDisk::fail_look`], and bytes come back with a bit flipped by
+//! [`SimDisk::flip_read`], though the medium is good. Of a medium that is not good there are three kinds: rot
+//! ([`SimDisk::flip`]), a lost write, which leaves a sector as it durably was before ([`SimDisk::lose_write`]), and a
+//! misdirected one, which puts the content of one sector in the place of another ([`SimDisk::misdirect`]).
+//!
+//! The machine stands above the interruptions (EINTR) and short answers of real calls: `os/file.rs` goes on with those
+//! below the `File` trait, whose reads and writes are whole or fail, and tests that by itself. What a failed write or
+//! removal, or one in which a process was killed, may have done in part is modelled here.
+//!
 //! What the machine finds wrong in the store itself is a panic: a store into mapped memory without blocks (SIGBUS), a
 //! write to a file that was mapped as immutable.
 //!
@@ -40,14 +50,14 @@ mod tests;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Env, Fs};
 use node::FileNode;
 use process::{SimClock, SimFs};
-use rng::Rng;
-use state::State;
+pub(crate) use rng::Rng;
+use state::{Blow, State};
 use tree::Node;
 
 /// The kinds of changing calls.
@@ -66,6 +76,22 @@ pub(crate) enum Op {
     Sync,
     /// Both stores of a mapped extent. They can be the last deed of a killed process, but never fail.
     Store,
+}
+
+/// The kinds of calls that only look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadOp {
+    /// `open`, `open_write`, and the opening of a lock file.
+    Open,
+    /// `read_at`, and the reading of an extent without mapping.
+    Read,
+    /// `map`, and the mapping of an extent.
+    Map,
+    Metadata,
+    ReadDir,
+    Len,
+    /// `try_lock` and `is_locked` of an open file.
+    Lock,
 }
 
 /// What becomes of the call at which a process is killed.
@@ -121,9 +147,7 @@ impl SimDisk {
     /// stays.
     pub(crate) fn kill(&self, process: &Env) {
         let mut state = self.state();
-        let wanted = Arc::as_ptr(&process.fs);
-        let found = state.views.iter().find(|(view, _)| std::ptr::addr_eq(Weak::as_ptr(view), wanted));
-        let pid = found.map(|(_, pid)| *pid).expect("not a process of this machine");
+        let pid = state.pid_of(process).expect("not a process of this machine");
         state.kill(pid);
     }
 
@@ -172,9 +196,51 @@ impl SimDisk {
         self.state().plan_fault(n, Some(op), kind);
     }
 
+    /// How many calls that only look living processes have made.
+    pub(crate) fn looks(&self) -> u64 {
+        self.state().looks
+    }
+
+    /// The `n`-th call from now that only looks (1 = the next one) fails with `kind`, once.
+    pub(crate) fn fail_look(&self, n: u64, kind: io::ErrorKind) {
+        self.state().plan_look(n, None, Blow::Error(kind));
+    }
+
+    /// Like [`SimDisk::fail_look`], counting the calls of one kind only.
+    pub(crate) fn fail_read_op(&self, op: ReadOp, n: u64, kind: io::ErrorKind) {
+        self.state().plan_look(n, Some(op), Blow::Error(kind));
+    }
+
+    /// The `n`-th call from now that brings bytes (`ReadOp::Read`, `ReadOp::Map`) brings one bit of them flipped. The
+    /// medium is good: the next call brings what was written. One that brings no byte leaves the flip to the next.
+    pub(crate) fn flip_read(&self, n: u64) {
+        self.state().plan_look(n, None, Blow::Flip);
+    }
+
+    /// While `on`, calls that only look are neither counted nor struck: a test looks for itself.
+    pub(crate) fn spare_looks(&self, on: bool) {
+        self.state().spare_looks = on;
+    }
+
     /// Takes back all planned faults and crashes.
     pub(crate) fn clear_plans(&self) {
         self.state().clear_plans();
+    }
+
+    /// Takes back all planned faults; a planned crash stays.
+    pub(crate) fn clear_faults(&self) {
+        self.state().clear_faults();
+    }
+
+    /// Whether a planned crash is still to come.
+    pub(crate) fn crash_is_planned(&self) -> bool {
+        self.state().crash_is_planned()
+    }
+
+    /// Whether the process of this machine was not killed.
+    pub(crate) fn lives(&self, process: &Env) -> bool {
+        let state = self.state();
+        state.pid_of(process).is_some_and(|pid| state.alive(pid).is_ok())
     }
 
     /// The size of the medium in bytes, `None` for no bound (so at first). What is in use already stays.
@@ -224,6 +290,33 @@ impl SimDisk {
         let mut state = self.state();
         let ino = state.tree.resolve(path.as_ref()).expect("no such file");
         state.tree.file_mut(ino).expect("not a file").flip(offset, mask);
+    }
+
+    /// The sectors of the file that once durably had another content than they durably have now.
+    pub(crate) fn rewritten_sectors(&self, path: impl AsRef<Path>) -> Vec<u64> {
+        let state = self.state();
+        let ino = state.tree.resolve(path.as_ref()).expect("no such file");
+        state.tree.file(ino).expect("not a file").rewritten_sectors()
+    }
+
+    /// A write was acknowledged by the medium and never took place: the sector shows what it durably had before, on the
+    /// medium and in the cache. False when it never had another content.
+    pub(crate) fn lose_write(&self, path: impl AsRef<Path>, sector: u64) -> bool {
+        let mut state = self.state();
+        let ino = state.tree.resolve(path.as_ref()).expect("no such file");
+        state.tree.file_mut(ino).expect("not a file").lose_write(sector)
+    }
+
+    /// A write went to the wrong place: what the sector `from` of a file has is found in the sector `to` of another one,
+    /// or of the same, on the medium and in the cache.
+    pub(crate) fn misdirect(&self, from: (&Path, u64), to: (&Path, u64)) {
+        let mut state = self.state();
+        let content = {
+            let ino = state.tree.resolve(from.0).expect("no such file");
+            state.tree.file(ino).expect("not a file").sector(from.1)
+        };
+        let ino = state.tree.resolve(to.0).expect("no such file");
+        state.tree.file_mut(ino).expect("not a file").put(to.1, &content);
     }
 
     /// What processes see in the file.

@@ -4,7 +4,8 @@
 //! sync. `dirty` names the sectors written since: at a power loss each of them shows its durable content, its current
 //! content, or one content it had in between (the system may write a page back at any moment). `lost` names sectors
 //! that were dirty when a sync failed: the kernel marks such pages clean, so that no later sync writes them; they
-//! become durable only when written again. Sectors are 512 bytes and never tear.
+//! become durable only when written again. `former` has, of sectors that were made durable more than once, what they
+//! durably had before: what a lost write leaves. Sectors are 512 bytes and never tear.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use super::rng::Rng;
 pub(super) const SECTOR: u64 = 512;
 pub(super) const BLOCK: u64 = 4096;
 
-type Sector = [u8; SECTOR as usize];
+pub(super) type Sector = [u8; SECTOR as usize];
 
 /// How often a sector was written since it was last clean, and one of the contents it had before the latest.
 #[derive(Clone, Debug)]
@@ -29,6 +30,7 @@ pub(super) struct FileNode {
     durable: Vec<u8>,
     dirty: BTreeMap<u64, Dirty>,
     lost: BTreeSet<u64>,
+    former: BTreeMap<u64, Box<Sector>>,
     /// Least and greatest length since the last sync, when it was changed.
     lens: Option<(u64, u64)>,
     /// Blocks of 4096 bytes that the file occupies.
@@ -139,11 +141,18 @@ impl FileNode {
     }
 
     pub(super) fn sync(&mut self) {
+        let old_len = self.durable.len() as u64;
         if self.lens.take().is_some() {
             self.durable.resize(self.data.len(), 0);
         }
         for index in std::mem::take(&mut self.dirty).into_keys() {
-            put_sector(&mut self.durable, index, &sector(&self.data, index));
+            let (before, now) = (sector(&self.durable, index), sector(&self.data, index));
+            if before != now {
+                if index * SECTOR < old_len {
+                    self.former.insert(index, Box::new(before));
+                }
+                put_sector(&mut self.durable, index, &now);
+            }
         }
         self.durable_blocks.clone_from(&self.blocks);
     }
@@ -160,6 +169,28 @@ impl FileNode {
         if let Some(byte) = self.durable.get_mut(offset as usize) {
             *byte ^= mask;
         }
+    }
+
+    pub(super) fn sector(&self, index: u64) -> Sector {
+        sector(&self.data, index)
+    }
+
+    /// Puts a content that no write of this file's owner made into a sector, on the medium and in the cache.
+    pub(super) fn put(&mut self, index: u64, content: &Sector) {
+        put_sector(&mut self.data, index, content);
+        put_sector(&mut self.durable, index, content);
+    }
+
+    pub(super) fn rewritten_sectors(&self) -> Vec<u64> {
+        let end = self.data.len() as u64;
+        self.former.keys().copied().filter(|index| index * SECTOR < end).collect()
+    }
+
+    /// Puts the former content of a sector in its place; false when there is none.
+    pub(super) fn lose_write(&mut self, index: u64) -> bool {
+        let Some(content) = self.former.get(&index).cloned() else { return false };
+        self.put(index, &content);
+        true
     }
 
     fn crash_len(&self, loss: Loss, rng: &mut Rng) -> u64 {
@@ -205,6 +236,7 @@ impl FileNode {
             data: bytes,
             durable_blocks: blocks.clone(),
             blocks,
+            former: self.former.clone(),
             modified_us: self.modified_us,
             ..Self::default()
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::node::BLOCK;
 use super::state::{Apply, State};
 use super::tree::{Ino, Node};
-use super::{Op, SimDisk};
+use super::{Op, ReadOp, SimDisk};
 use crate::env::sync::thread;
 use crate::env::{Clock, DirEntry, Extent, File, FileKind, Fs, Lock, Metadata, Region, Window};
 
@@ -34,7 +34,7 @@ impl SimFs {
 
     fn open_file(&self, path: &Path, writable: bool) -> io::Result<Arc<dyn File>> {
         let mut state = self.disk.state();
-        state.alive(self.pid)?;
+        state.look(self.pid, ReadOp::Open)?;
         let ino = state.tree.resolve(path)?;
         state.tree.file(ino)?;
         if let Some(kind) = state.refused.get(path) {
@@ -56,15 +56,15 @@ impl Fs for SimFs {
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        let state = self.disk.state();
-        state.alive(self.pid)?;
+        let mut state = self.disk.state();
+        state.look(self.pid, ReadOp::ReadDir)?;
         let kind = |ino| if state.tree.file(ino).is_ok() { FileKind::File } else { FileKind::Dir };
         Ok(state.tree.entries(path)?.into_iter().map(|(name, ino)| DirEntry { name, kind: kind(ino) }).collect())
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        let state = self.disk.state();
-        state.alive(self.pid)?;
+        let mut state = self.disk.state();
+        state.look(self.pid, ReadOp::Metadata)?;
         match state.tree.nodes.get(&state.tree.resolve(path)?) {
             None => Err(error(io::ErrorKind::NotFound)),
             Some(Node::Dir(_)) => Ok(Metadata { kind: FileKind::Dir, len: 0, allocated: 0, modified_ns: 0 }),
@@ -129,7 +129,7 @@ impl Fs for SimFs {
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
         let mut state = self.disk.state();
-        state.alive(self.pid)?;
+        state.look(self.pid, ReadOp::Open)?;
         let ino = match state.tree.resolve(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => state.mutate(self.pid, Op::Create, |state, _| {
                 let now = state.now_us();
@@ -233,25 +233,26 @@ impl Clock for SimClock {
 }
 
 /// Copies what the file has from `offset` on.
-fn read(state: &State, ino: Ino, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+fn read(state: &mut State, ino: Ino, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     let data = &state.tree.file(ino)?.data;
     let start = usize::try_from(offset).unwrap_or(usize::MAX).min(data.len());
     let n = buf.len().min(data.len() - start);
     buf[..n].copy_from_slice(&data[start..start + n]);
+    state.flip_brought(&mut buf[..n]);
     Ok(n)
 }
 
 impl File for SimFile {
     fn len(&self) -> io::Result<u64> {
-        let state = self.disk.state();
-        state.alive(self.pid)?;
+        let mut state = self.disk.state();
+        state.look(self.pid, ReadOp::Len)?;
         Ok(state.tree.file(self.ino)?.len())
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.disk.state();
-        state.alive(self.pid)?;
-        read(&state, self.ino, buf, offset)
+        let mut state = self.disk.state();
+        state.look(self.pid, ReadOp::Read)?;
+        read(&mut state, self.ino, buf, offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
@@ -278,22 +279,24 @@ impl File for SimFile {
 
     fn try_lock(&self) -> io::Result<bool> {
         let mut state = self.disk.state();
-        state.alive(self.pid)?;
+        state.look(self.pid, ReadOp::Lock)?;
         state.take_lock(self.id, self.ino)
     }
 
     fn is_locked(&self) -> io::Result<bool> {
-        let state = self.disk.state();
-        state.alive(self.pid)?;
+        let mut state = self.disk.state();
+        state.look(self.pid, ReadOp::Lock)?;
         Ok(state.lock_holder(self.ino)?.is_some())
     }
 
     fn map(&self) -> io::Result<Region> {
         let mut state = self.disk.state();
-        state.alive(self.pid)?;
+        state.look(self.pid, ReadOp::Map)?;
         let file = state.tree.file_mut(self.ino)?;
         file.frozen = true;
-        Ok(Region::from_vec(file.data.clone()))
+        let mut bytes = file.data.clone();
+        state.flip_brought(&mut bytes);
+        Ok(Region::from_vec(bytes))
     }
 
     fn extent(&self, offset: u64, len: usize, mapped: bool) -> io::Result<Window> {
@@ -302,7 +305,7 @@ impl File for SimFile {
         }
         check_end(offset, len as u64).map_err(|_| error(io::ErrorKind::InvalidInput))?;
         let mut state = self.disk.state();
-        state.alive(self.pid)?;
+        state.look(self.pid, if mapped { ReadOp::Map } else { ReadOp::Read })?;
         if mapped && !self.writable {
             return Err(error(io::ErrorKind::PermissionDenied));
         }
@@ -310,7 +313,7 @@ impl File for SimFile {
             return Err(error(io::ErrorKind::InvalidInput));
         }
         let mut bytes = vec![0; len];
-        read(&state, self.ino, &mut bytes, offset)?;
+        read(&mut state, self.ino, &mut bytes, offset)?;
         let id = state.open(self.pid, self.ino);
         let file = Self { disk: self.disk.clone(), pid: self.pid, ino: self.ino, id, writable: self.writable };
         Ok(Window::Other(Box::new(SimExtent { file, offset, bytes, mapped })))

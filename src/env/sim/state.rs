@@ -1,18 +1,19 @@
-//! The state of one simulated machine behind its mutex, and the gate every changing call goes through.
+//! The state of one simulated machine behind its mutex, and the gates that calls go through.
 //!
-//! [`State::mutate`] counts the call, asks the fault plan what becomes of it, and kills the process when the plan says
-//! so. What a call does is a closure that is told how much of it happens ([`Apply`]).
+//! [`State::mutate`] counts a changing call, asks the fault plan what becomes of it, and kills the process when the plan
+//! says so. What a call does is a closure that is told how much of it happens ([`Apply`]). [`State::look`] is the gate of
+//! calls that only look.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use super::node::BLOCK;
 use super::rng::Rng;
 use super::tree::{Ino, Tree};
-use super::{Crash, Op};
-use crate::env::Fs;
+use super::{Crash, Op, ReadOp};
+use crate::env::{Env, Fs};
 
 /// How much of a call takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,22 @@ struct Fault {
     kind: io::ErrorKind,
 }
 
+/// What strikes a call that only looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blow {
+    Error(io::ErrorKind),
+    /// One bit of what it brings is flipped.
+    Flip,
+}
+
+#[derive(Clone, Debug)]
+struct LookFault {
+    /// Matching calls until it strikes, this one included.
+    left: u64,
+    op: Option<ReadOp>,
+    blow: Blow,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Handle {
     pid: u64,
@@ -61,6 +78,11 @@ pub(super) struct State {
     locks: BTreeMap<Ino, u64>,
     next_id: u64,
     pub(super) calls: u64,
+    pub(super) looks: u64,
+    look_faults: Vec<LookFault>,
+    /// Bits to be flipped in what the next call brings that brings bytes.
+    flips: u64,
+    pub(super) spare_looks: bool,
     crash: Option<(u64, Crash)>,
     faults: Vec<Fault>,
     /// Paths that cannot be opened.
@@ -96,6 +118,10 @@ impl State {
             locks: BTreeMap::new(),
             next_id: 0,
             calls: 0,
+            looks: 0,
+            look_faults: Vec::new(),
+            flips: 0,
+            spare_looks: false,
             crash: None,
             faults: Vec::new(),
             refused: BTreeMap::new(),
@@ -130,6 +156,13 @@ impl State {
 
     pub(super) fn alive(&self, pid: u64) -> io::Result<()> {
         if self.processes.get(&pid) == Some(&true) { Ok(()) } else { Err(killed()) }
+    }
+
+    /// The process that a view of the machine was given to.
+    pub(super) fn pid_of(&self, process: &Env) -> Option<u64> {
+        let wanted = Arc::as_ptr(&process.fs);
+        let found = self.views.iter().find(|(view, _)| std::ptr::addr_eq(Weak::as_ptr(view), wanted));
+        found.map(|(_, pid)| *pid)
     }
 
     /// Ends a process: its handles are closed, its locks released; what it wrote stays.
@@ -191,9 +224,59 @@ impl State {
         self.faults.push(Fault { left: n.max(1), op, kind });
     }
 
+    pub(super) fn plan_look(&mut self, n: u64, op: Option<ReadOp>, blow: Blow) {
+        self.look_faults.push(LookFault { left: n.max(1), op, blow });
+    }
+
     pub(super) fn clear_plans(&mut self) {
         self.crash = None;
+        self.clear_faults();
+    }
+
+    pub(super) fn clear_faults(&mut self) {
         self.faults.clear();
+        self.look_faults.clear();
+        self.flips = 0;
+    }
+
+    pub(super) fn crash_is_planned(&self) -> bool {
+        self.crash.is_some()
+    }
+
+    /// Lets a call of a process pass that only looks, or fails it.
+    pub(super) fn look(&mut self, pid: u64, op: ReadOp) -> io::Result<()> {
+        self.alive(pid)?;
+        if self.spare_looks {
+            return Ok(());
+        }
+        self.looks += 1;
+        let brings = matches!(op, ReadOp::Read | ReadOp::Map);
+        for fault in &mut self.look_faults {
+            let counts = match fault.blow {
+                Blow::Flip => brings,
+                Blow::Error(_) => fault.op.is_none_or(|wanted| wanted == op),
+            };
+            // One that came due together with another waits for the next call.
+            fault.left = fault.left.saturating_sub(u64::from(counts));
+        }
+        let Some(due) = self.look_faults.iter().position(|fault| fault.left == 0) else { return Ok(()) };
+        match self.look_faults.swap_remove(due).blow {
+            Blow::Error(kind) => Err(kind.into()),
+            Blow::Flip => {
+                self.flips += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Flips a bit of what a call brings, when that is due.
+    pub(super) fn flip_brought(&mut self, bytes: &mut [u8]) {
+        if self.spare_looks || self.flips == 0 || bytes.is_empty() {
+            return;
+        }
+        self.flips -= 1;
+        let bit = self.rng.below(bytes.len() as u64 * 8);
+        bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
     }
 
     /// Runs one changing call of a process under the fault plan.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Crash, Loss, Op, SimDisk};
+use super::{Crash, Loss, Op, ReadOp, SimDisk};
 use crate::env::Env;
 
 const SEEDS: std::ops::Range<u64> = 0..200;
@@ -261,6 +261,125 @@ fn faults_strike_once_and_stores_are_spared() {
     file.sync().unwrap();
     assert!(env.fs.rename(path("/f"), path("/g")).is_err());
     env.fs.rename(path("/f"), path("/g")).unwrap();
+}
+
+#[test]
+fn looking_fails_by_a_count_of_its_own() {
+    let disk = SimDisk::new(1);
+    let env = disk.process();
+    durable(&env, "/f", &[7; 100]);
+    let calls = disk.calls();
+    let file = env.fs.open_write(path("/f")).unwrap();
+    let mut buf = [0; 100];
+    let look: [(ReadOp, &dyn Fn() -> std::io::Result<()>); 9] = [
+        (ReadOp::Open, &|| env.fs.open(path("/f")).map(drop)),
+        (ReadOp::Open, &|| env.fs.open_write(path("/f")).map(drop)),
+        (ReadOp::Read, &|| file.read_at(&mut [0; 10], 0).map(drop)),
+        (ReadOp::Map, &|| env.fs.open(path("/f")).and_then(|file| file.map()).map(drop)),
+        (ReadOp::Metadata, &|| env.fs.metadata(path("/")).map(drop)),
+        (ReadOp::ReadDir, &|| env.fs.read_dir(path("/")).map(drop)),
+        (ReadOp::Len, &|| file.len().map(drop)),
+        (ReadOp::Lock, &|| file.try_lock().map(drop)),
+        (ReadOp::Lock, &|| file.is_locked().map(drop)),
+    ];
+    for (op, call) in look {
+        // Also where there is nothing: a folder that cannot be read does not say so.
+        disk.fail_read_op(ReadOp::Metadata, 1, ErrorKind::Other);
+        assert_eq!(env.fs.metadata(path("/none")).unwrap_err().kind(), ErrorKind::Other);
+        disk.fail_read_op(op, 2, ErrorKind::Other);
+        call().unwrap();
+        assert_eq!(call().unwrap_err().kind(), ErrorKind::Other, "{op:?}");
+        call().unwrap();
+    }
+    let looks = disk.looks();
+    disk.fail_look(3, ErrorKind::TimedOut);
+    disk.spare_looks(true);
+    (0..5).for_each(|_| assert_eq!(file.len().unwrap(), 100));
+    disk.spare_looks(false);
+    assert_eq!((file.len().unwrap(), file.read_at(&mut buf, 0).unwrap()), (100, 100));
+    assert_eq!(env.fs.lock(path("/lock")).unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(disk.looks(), looks + 3);
+    // None of it counts as a change, and changes do not count as looks.
+    assert_eq!(disk.calls(), calls);
+    disk.fail_look(1, ErrorKind::Other);
+    env.fs.create_dir_all(path("/d")).unwrap();
+    disk.clear_faults();
+    assert_eq!(file.len().unwrap(), 100);
+    disk.kill(&env);
+    assert!(!disk.lives(&env) && file.len().is_err() && disk.looks() == looks + 4);
+}
+
+#[test]
+fn a_read_brings_a_flipped_bit_and_the_medium_is_good() {
+    let disk = SimDisk::new(1);
+    let env = disk.process();
+    durable(&env, "/f", &[0; 4096]);
+    let file = env.fs.open_write(path("/f")).unwrap();
+    let read = || {
+        let mut buf = vec![0; 4096];
+        let n = file.read_at(&mut buf, 0).unwrap();
+        assert_eq!(n, 4096);
+        buf
+    };
+    let ones = |bytes: &[u8]| bytes.iter().map(|byte| byte.count_ones()).sum::<u32>();
+    disk.flip_read(2);
+    // Neither calls that bring no bytes nor reads beyond the end take the flip.
+    file.len().unwrap();
+    assert_eq!(ones(&read()), 0);
+    assert_eq!(file.read_at(&mut [0; 8], 4096).unwrap(), 0);
+    assert_eq!(ones(&read()), 1);
+    assert_eq!((ones(&read()), ones(&disk.contents("/f"))), (0, 0));
+    disk.flip_read(1);
+    assert_eq!(ones(file.extent(0, 4096, false).unwrap().bytes_mut()), 1);
+    disk.flip_read(1);
+    assert_eq!(ones(&file.map().unwrap()), 1);
+    assert_eq!(ones(&file.map().unwrap()), 0);
+    let flipped = |seed| {
+        let disk = SimDisk::new(seed);
+        disk.set_contents("/f", [0; 4096]);
+        disk.flip_read(1);
+        let mut buf = [0; 4096];
+        disk.process().fs.open(path("/f")).unwrap().read_at(&mut buf, 0).unwrap();
+        buf.iter().position(|byte| *byte != 0)
+    };
+    assert!(SEEDS.map(flipped).collect::<BTreeSet<_>>().len() > 100);
+}
+
+#[test]
+fn a_lost_write_shows_what_was_durable_before() {
+    let disk = SimDisk::new(1);
+    let env = disk.process();
+    durable(&env, "/f", &[1; 1536]);
+    assert_eq!(disk.rewritten_sectors("/f"), [0; 0]);
+    let file = env.fs.open_write(path("/f")).unwrap();
+    file.write_at(&[2; 512], 512).unwrap();
+    // Not durable in between, so no earlier content of the medium.
+    file.write_at(&[3; 512], 512).unwrap();
+    file.write_at(&[4; 512], 1536).unwrap();
+    file.sync().unwrap();
+    assert_eq!(disk.rewritten_sectors("/f"), [1]);
+    assert!(!disk.lose_write("/f", 0) && !disk.lose_write("/f", 3) && disk.lose_write("/f", 1));
+    let stale = [1, 1, 1, 4];
+    let sectors = |disk: &SimDisk| disk.contents("/f").chunks(512).map(|sector| sector[0]).collect::<Vec<_>>();
+    assert_eq!(sectors(&disk), stale);
+    // It is the medium that is wrong: a power loss makes it no better.
+    assert_eq!(outcomes(&disk, sectors), [stale.to_vec()].into());
+}
+
+#[test]
+fn a_misdirected_write_is_found_elsewhere() {
+    let disk = SimDisk::new(1);
+    let env = disk.process();
+    durable(&env, "/f", &[[1; 512], [2; 512]].concat());
+    durable(&env, "/g", &[3; 700]);
+    disk.misdirect((path("/f"), 0), (path("/f"), 1));
+    disk.misdirect((path("/f"), 0), (path("/g"), 1));
+    disk.misdirect((path("/g"), 1), (path("/f"), 0));
+    let look = |disk: &SimDisk| (disk.contents("/f"), disk.contents("/g"));
+    let f = [[1; 188].as_slice(), &[0; 324], &[1; 512]].concat();
+    let g = [[3; 512].as_slice(), &[1; 188]].concat();
+    assert_eq!(look(&disk), (f, g));
+    assert_eq!(outcomes(&disk, look), [look(&disk)].into());
 }
 
 #[test]
