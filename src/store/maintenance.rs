@@ -208,7 +208,13 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
     }
     // Somebody may have begun to write to it again.
     let ended = view.live_logs == 0 && view.dead_logs.is_empty();
-    let Some(range) = plan(&sources(&view), true, effort as u8).filter(|_| ended) else { return Ok(None) };
+    if !ended {
+        return Ok(None);
+    }
+    let Some(range) = plan(&sources(&view), true, effort as u8) else {
+        drop(lease);
+        return shared.complete_merge(&view).map(|()| None);
+    };
     let inputs: Vec<Arc<SegmentReader>> = view
         .sources
         .get(range)
@@ -257,6 +263,18 @@ fn write_merged(shared: &Shared, run: RunId, inputs: &[Arc<SegmentReader>], effo
 }
 
 impl Shared {
+    /// Does what a compaction that was killed after its last merge had still to do: removes what it has replaced, and
+    /// tells the catalog.
+    fn complete_merge(&self, view: &RunView) -> Result<()> {
+        let state = self.entry(view.id)?.state;
+        let is_told = matches!(state, EntryState::Settled(summary) if summary.tidy);
+        if is_told && view.files.obsolete.is_empty() && view.files.temporary.is_empty() {
+            return Ok(());
+        }
+        let _run_lock = self.lock_run(view.id)?;
+        self.settle(view.experiment_id, view.id).map(|_| ())
+    }
+
     /// Removes from a tidy run what a power loss has brought back: names of logs and segments whose removal was not
     /// yet durable.
     fn remove_leftovers(&self, experiment: ExperimentId, run: RunId) -> Result<()> {

@@ -165,25 +165,46 @@ fn a_reader_keeps_no_log_that_is_gone() {
     assert_eq!(reader.snapshot(id).unwrap().stats("loss").unwrap().count, 1);
 }
 
-#[test]
-fn a_compaction_sweeps_up_what_one_that_was_killed_has_left() {
-    let scene = Scene::new();
+/// A store with one run that is to be compacted.
+fn with_run_to_compact(scene: &Scene) -> (std::path::PathBuf, trackway::RunId) {
     let store = scene.open_quiet();
     let run = new_run(&store);
     for step in 0..10_000 {
         run.log_metric("loss", step, 0.5).unwrap();
     }
-    let id = run.id();
+    // The log of a killed writer becomes a segment that is still to be compacted.
     let copy = scene.beside("killed");
     copy_dir(&scene.path(), &copy);
-    // The log of the killed writer becomes a segment that is still to be compacted.
-    let reopen = || options().background(false).open(&copy).unwrap();
-    drop(reopen());
-    let store = reopen();
-    let segment = files(&copy, ".seg").pop().unwrap();
-    let left = segment.with_extension("seg-new");
+    drop(options().background(false).open(&copy).unwrap());
+    (copy, run.id())
+}
+
+#[test]
+fn a_compaction_sweeps_up_what_one_that_was_killed_in_a_merge_has_left() {
+    let scene = Scene::new();
+    let (path, id) = with_run_to_compact(&scene);
+    let store = options().background(false).open(&path).unwrap();
+    let left = files(&path, ".seg").pop().unwrap().with_extension("seg-new");
     std::fs::write(&left, b"a part").unwrap();
     assert_eq!(store.compact(&mut |_| {}).unwrap().runs, 1);
     assert!(!left.exists());
     assert_eq!(store.snapshot(id).unwrap().stats("loss").unwrap().count, 10_000);
+}
+
+#[test]
+fn a_compaction_sweeps_up_what_one_that_was_killed_after_its_merge_has_left() {
+    let scene = Scene::new();
+    let (path, id) = with_run_to_compact(&scene);
+    let done = scene.beside("done");
+    copy_dir(&path, &done);
+    options().background(false).open(&done).unwrap().compact(&mut |_| {}).unwrap();
+    // It had named the merged segment, and removed nothing.
+    let merged = files(&done, ".seg").pop().unwrap();
+    std::fs::copy(&merged, path.join(merged.strip_prefix(&done).unwrap())).unwrap();
+    assert_eq!(files(&path, ".seg").len(), 2);
+    let store = options().background(false).open(&path).unwrap();
+    store.compact(&mut |_| {}).unwrap();
+    assert_eq!(files(&path, ".seg").len(), 1);
+    assert_eq!(store.snapshot(id).unwrap().stats("loss").unwrap().count, 10_000);
+    assert_eq!(store.compact(&mut |_| {}).unwrap(), trackway::CompactionReport::default());
 }
