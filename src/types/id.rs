@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(LogId::parse("12-34"), None);
     }
 
-    /// Found by the fuzz target `names`: a sign and capitals were passed over, so that a second file named the same log.
+    /// A sign and capitals were passed over once, so that a second file named the same log.
     #[test]
     fn log_ids_have_one_spelling() {
         assert_eq!(LogId::parse("+000000000001234-ffffffffffffffff"), None);
