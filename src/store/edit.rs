@@ -1,5 +1,6 @@
 //! Changes of runs from outside their writers: after the fact, or by another process.
 
+use super::open::sync_up;
 use super::run_view::RunView;
 use super::{Shared, Store};
 use crate::error::{Error, IoContext, Result};
@@ -13,20 +14,26 @@ impl Shared {
         let _run_lock = self.lock_run(id)?;
         let entry = self.entry(id)?;
         let view = RunView::read(self, entry.experiment_id, id)?;
-        let Some(change) = decide(&view)? else { return Ok(()) };
-        self.unsettle(id, entry.experiment_id)?;
+        view.check_read()?;
+        let change = decide(&view)?;
+        if change.is_some() {
+            self.unsettle(id, entry.experiment_id)?;
+        }
         // The change will be durable, and says what the run was: what the run's ended writers logged must not be less so.
+        // Nor must what makes the change needless, which a call may have left that was killed before it was durable.
         for (_, path) in &view.files.logs {
             match self.env.fs.open_write(path).and_then(|file| file.sync()) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(path, "sync"),
                 _ => {}
             }
         }
+        let dir = self.paths.run(entry.experiment_id, id);
+        let Some(change) = change else { return sync_up(&self.env, &dir, self.paths.root()) };
         let record = Meta { at_us: self.time_after(view.state.latest_us()), change };
         self.write_meta(&view, &[record])?;
         // The change is durable. Settling also a live run: what its writer appends later is in its log, and is asked.
         if let Err(error) = self.settle(entry.experiment_id, id) {
-            self.note_once(&self.paths.run(entry.experiment_id, id), &error);
+            self.note_once(&dir, &error);
         }
         Ok(())
     }
@@ -144,8 +151,13 @@ impl Store {
     fn set_deleted(&self, id: RunId, deleted: bool) -> Result<()> {
         let at = self.shared.now_ms();
         self.shared.edit_run(id, |view| {
-            let changes = view.state.deleted_at().is_some() != deleted;
-            Ok(changes.then_some(Change::Lifecycle { deleted, at }))
+            // What a damaged file says does not count any more once there is a later word.
+            let is_known = view.files.damage.is_empty() && view.state.deleted_at().is_some() == deleted;
+            Ok((!is_known).then_some(Change::Lifecycle { deleted, at }))
         })
     }
 }
+
+#[cfg(test)]
+#[path = "edit_tests.rs"]
+mod tests;

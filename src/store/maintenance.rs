@@ -300,7 +300,8 @@ fn drop_deleted(shared: &Shared, experiment_id: ExperimentId, run_id: RunId) -> 
     };
     let retention = i64::try_from(shared.options.deleted_retention.as_millis()).unwrap_or(i64::MAX);
     let due = view.state.deleted_at().is_some_and(|at| at.saturating_add(retention) <= shared.now_ms());
-    if !due || view.live_logs > 0 {
+    // A file that cannot be read may be the one that says that the run was restored.
+    if !due || view.live_logs > 0 || !view.files.damage.is_empty() {
         return Ok(false);
     }
     let entry = RunEntry { run_id, experiment_id, state: EntryState::Removed };

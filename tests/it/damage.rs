@@ -19,7 +19,8 @@ pub(crate) fn harmless(path: &Path, bytes: &[u8]) -> Vec<(Range<usize>, &'static
     }
     let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
     if word(0) == 0 {
-        return Vec::new();
+        // As a kill in the midst of its beginning leaves it.
+        return vec![(8..128, "the header of a log that was not begun")];
     }
     let mut found = vec![(136..4088, "zeros of the first page"), (4088..4096, "the mark of a log that has begun")];
     let mut at = 4096;
