@@ -48,6 +48,18 @@ pub enum Error {
         /// Which rule it breaks.
         reason: String,
     },
+    /// A filter or an order cannot be understood.
+    #[error("{what}, character {}: {reason}", .position + 1)]
+    InvalidQuery {
+        /// `filter` or `order`.
+        what: &'static str,
+        /// The whole text.
+        text: String,
+        /// Where it cannot be understood, in characters from 0.
+        position: usize,
+        /// What was expected there, and what was found.
+        reason: String,
+    },
     /// An argument is larger than a limit of [`crate::limits`]; nothing was changed.
     #[error("{what} is too large: {found}, the limit is {limit}")]
     LimitExceeded {
@@ -202,7 +214,9 @@ impl Error {
     /// ```
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidArgument { .. } | Self::LimitExceeded { .. } => ErrorKind::InvalidInput,
+            Self::InvalidArgument { .. } | Self::InvalidQuery { .. } | Self::LimitExceeded { .. } => {
+                ErrorKind::InvalidInput
+            }
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::AlreadyExists { .. } | Self::ParamConflict { .. } | Self::InvalidState { .. } => ErrorKind::Conflict,
             Self::ReadOnly { .. } => ErrorKind::ReadOnly,
@@ -248,6 +262,10 @@ impl Error {
 
     pub(crate) fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
         Self::InvalidArgument { what, reason: reason.into() }
+    }
+
+    pub(crate) fn query(what: &'static str, text: &str, position: usize, reason: impl Into<String>) -> Self {
+        Self::InvalidQuery { what, text: text.to_owned(), position, reason: reason.into() }
     }
 
     /// True when the file vanished between listing and opening: the reader looks at the folder again.

@@ -26,6 +26,7 @@ pub mod limits;
 mod log;
 mod options;
 mod query;
+mod search;
 mod segment;
 mod store;
 #[cfg(any(test, feature = "testing"))]
@@ -36,11 +37,12 @@ mod types;
 pub use error::{Error, ErrorKind, Result};
 pub use options::{AppendMode, Compression, Durability, StoreOptions};
 pub use query::{Chart, ChartAxis, ChartColumn, ChartPoint, MetricQuery, Order};
+pub use search::{Filter, RunOrder};
 pub use store::{
     Artifacts, CodecStatistics, CompactionReport, Damage, Follower, Incident, Loss, Metric, Progress, Repair,
-    RepairReport, Row, RunFilter, RunWriter, Snapshot, Store, StoreStatistics, VerifyReport, View,
+    RepairReport, Row, RunFilter, RunPage, RunQuery, RunWriter, Snapshot, Store, StoreStatistics, VerifyReport, View,
 };
 pub use types::{
-    Artifact, Columns, Experiment, ExperimentId, ExperimentName, LifecycleStage, MetricKey, MetricSummary, NewRun,
-    ParamKey, Point, Run, RunId, RunName, RunStatus, Stats, StatusCause, TagKey,
+    Artifact, Columns, DatasetInput, Experiment, ExperimentId, ExperimentName, LifecycleStage, MetricKey,
+    MetricSummary, NewRun, ParamKey, Point, Run, RunId, RunName, RunStatus, Stats, StatusCause, TagKey,
 };

@@ -77,6 +77,19 @@ pub const MAX_ROW_METRICS: usize = 1 << 17;
 /// ```
 pub const MAX_COLUMN_PIECE_POINTS: usize = 1 << 16;
 
+/// Longest text of a dataset that a run used (its source, schema or profile), in bytes: MLflow's limit for profiles.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+/// use trackway::{DatasetInput, limits::MAX_DATASET_TEXT_BYTES};
+/// let schema = "x".repeat(MAX_DATASET_TEXT_BYTES + 1);
+/// assert!(run.log_dataset(DatasetInput { schema, ..DatasetInput::new("digits", "d1") }).is_err());
+/// # Ok::<(), trackway::Error>(())
+/// ```
+pub const MAX_DATASET_TEXT_BYTES: usize = 1 << 24;
+
 /// Longest path of an artifact below its run, in bytes: half of what file systems take, so that a store can move.
 ///
 /// ```

@@ -2,10 +2,10 @@
 //!
 //! Pure, and the only place with these rules. Changes come from several files in any order and may come twice; the
 //! result is the same: of a name, a status, a lifecycle stage and each tag the latest change counts (the greater
-//! value of two at the same microsecond, so that there is one answer); of each param the first.
+//! value of two at the same microsecond, so that there is one answer); of each param and each dataset the first.
 
 use crate::format::record::{Change, Meta};
-use crate::types::{ExperimentId, LifecycleStage, MetricSummary, Run, RunId, RunStatus, StatusCause};
+use crate::types::{DatasetInput, ExperimentId, LifecycleStage, MetricSummary, Run, RunId, RunStatus, StatusCause};
 use std::collections::BTreeMap;
 
 /// A value and the time of the change that set it.
@@ -23,6 +23,8 @@ pub(crate) struct RunState {
     params: BTreeMap<String, Dated<String>>,
     /// `None`: deleted. Kept, so that an older change that comes later does not bring the tag back.
     tags: BTreeMap<String, Dated<Option<String>>>,
+    /// By name and digest.
+    datasets: BTreeMap<(String, String), Dated<DatasetInput>>,
     latest_us: u64,
 }
 
@@ -80,6 +82,13 @@ impl RunState {
             }
             Change::Tag { key, value } => self.tag(at_us, key, Some(value.clone())),
             Change::TagDeleted { key } => self.tag(at_us, key, None),
+            Change::Dataset(dataset) => {
+                let key = (dataset.name.clone(), dataset.digest.clone());
+                let known = self.datasets.get(&key);
+                if known.is_none_or(|(known, old)| (at_us, dataset) < (*known, old)) {
+                    self.datasets.insert(key, (at_us, dataset.clone()));
+                }
+            }
         }
     }
 
@@ -117,6 +126,10 @@ impl RunState {
                 ),
             );
         }
+        all.extend(self.datasets.values().map(|(at_us, dataset)| {
+            let change = Change::Dataset(dataset.clone());
+            Meta { at_us: *at_us, change }
+        }));
         all
     }
 
@@ -185,6 +198,7 @@ impl RunState {
             deleted_at,
             params: self.params.iter().map(|(key, (_, value))| (key.clone(), value.clone())).collect(),
             tags: tags.collect(),
+            datasets: self.datasets.values().map(|(_, dataset)| dataset.clone()).collect(),
             metrics,
         }
     }
@@ -216,6 +230,9 @@ mod tests {
             (key(), "[a-c]").prop_map(|(key, value)| Change::Tag { key, value }),
             key().prop_map(|key| Change::TagDeleted { key }),
             (any::<bool>(), 0i64..3).prop_map(|(deleted, at)| Change::Lifecycle { deleted, at }),
+            (key(), "[a-c]").prop_map(|(name, source)| {
+                Change::Dataset(DatasetInput { source, ..DatasetInput::new(name, "d") })
+            }),
         ]
     }
 

@@ -19,7 +19,7 @@
 use super::sink::{Head, Sink};
 use super::wire::{Decoded, Reader, put_text, put_varint, put_zigzag, unzigzag};
 use crate::limits;
-use crate::types::{ExperimentId, Point, RunId, RunStatus, StatusCause};
+use crate::types::{DatasetInput, ExperimentId, Point, RunId, RunStatus, StatusCause};
 
 const POINT: u8 = 0x01;
 const ROW: u8 = 0x02;
@@ -393,6 +393,8 @@ pub(crate) enum Change {
     TagDeleted { key: String },
     /// 0x26: deleted u8, when zigzag
     Lifecycle { deleted: bool, at: i64 },
+    /// 0x27: name, digest, source type, source, schema, profile text, tag count varint, each: key text, value text
+    Dataset(DatasetInput),
 }
 
 impl Meta {
@@ -476,6 +478,15 @@ impl Change {
                 put_zigzag(body, *at);
                 0x26
             }
+            Self::Dataset(dataset) => {
+                dataset.texts().into_iter().for_each(|text| put_text(body, text));
+                put_varint(body, dataset.tags.len() as u64);
+                for (key, value) in &dataset.tags {
+                    put_text(body, key);
+                    put_text(body, value);
+                }
+                0x27
+            }
         }
     }
 
@@ -506,6 +517,23 @@ impl Change {
             0x24 => Self::Tag { key: key(reader)?, value: value(reader)? },
             0x25 => Self::TagDeleted { key: key(reader)? },
             0x26 => Self::Lifecycle { deleted: flag(reader)?, at: reader.zigzag("time")? },
+            0x27 => {
+                let text = |reader: &mut Reader<'_>| {
+                    Ok(reader.text(limits::MAX_DATASET_TEXT_BYTES, "text of a dataset")?.to_owned())
+                };
+                Self::Dataset(DatasetInput {
+                    name: text(reader)?,
+                    digest: text(reader)?,
+                    source_type: text(reader)?,
+                    source: text(reader)?,
+                    schema: text(reader)?,
+                    profile: text(reader)?,
+                    tags: {
+                        let count = reader.count(limits::MAX_VALUE_BYTES, 2, "tag count")?;
+                        (0..count).map(|_| Ok((key(reader)?, value(reader)?))).collect::<Decoded<_>>()?
+                    },
+                })
+            }
             _ => return Ok(None),
         }))
     }

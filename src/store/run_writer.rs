@@ -6,7 +6,7 @@ use super::{Artifacts, Open};
 use crate::error::{Error, Result};
 use crate::format::record::{Change, ColumnsPlan};
 use crate::limits;
-use crate::types::{Point, RunId, RunName, RunStatus, StatusCause, TagKey, check_value};
+use crate::types::{DatasetInput, Point, RunId, RunName, RunStatus, StatusCause, TagKey, check_value};
 use std::sync::Arc;
 
 /// Most points in one call of [`Metric::log_columns`]: the call counts as a whole, so its bytes must fit one frame of
@@ -291,6 +291,26 @@ impl RunWriter {
     pub fn delete_tag(&self, key: &str) -> Result<()> {
         TagKey::check(key)?;
         self.core.log_changes(vec![Change::TagDeleted { key: key.to_owned() }])
+    }
+
+    /// Notes that the run uses a dataset. One that it is linked to already (by name and digest) stays as it is.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// use trackway::DatasetInput;
+    /// run.log_dataset(DatasetInput { source: "data/digits.csv".into(), ..DatasetInput::new("digits", "a1b2c3") })?;
+    /// assert_eq!(store.run(run.id())?.datasets[0].name, "digits");
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The name is empty, a text is longer than [`MAX_DATASET_TEXT_BYTES`](crate::limits::MAX_DATASET_TEXT_BYTES), a tag
+    /// breaks a rule; as [`Metric::log_at`].
+    pub fn log_dataset(&self, dataset: DatasetInput) -> Result<()> {
+        dataset.check()?;
+        self.core.log_changes(vec![Change::Dataset(dataset)])
     }
 
     /// Names the run, at any time.

@@ -1,7 +1,7 @@
 //! Experiments, runs and what belongs to them, as a reader sees them.
 
 use crate::error::{Error, Result};
-use crate::types::{ExperimentId, Point, RunId, Stats};
+use crate::types::{DatasetInput, ExperimentId, Point, RunId, Stats};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -195,6 +195,8 @@ pub struct Run {
     pub params: BTreeMap<String, String>,
     /// Its tags, each with the value written last.
     pub tags: BTreeMap<String, String>,
+    /// Datasets that it used, by name and digest.
+    pub datasets: Vec<DatasetInput>,
     /// One summary for each metric.
     pub metrics: BTreeMap<String, MetricSummary>,
 }

@@ -4,6 +4,7 @@
 //! else.
 
 mod columns;
+mod dataset;
 mod entity;
 mod id;
 mod name;
@@ -11,6 +12,7 @@ mod point;
 mod stats;
 
 pub use columns::Columns;
+pub use dataset::DatasetInput;
 pub use entity::{Artifact, Experiment, LifecycleStage, MetricSummary, NewRun, Run, RunStatus, StatusCause};
 pub use id::{ExperimentId, RunId};
 pub(crate) use id::{FileId, LogId};

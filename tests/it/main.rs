@@ -16,6 +16,7 @@ mod misplaced;
 mod reopen;
 mod repair;
 mod scrub;
+mod search;
 mod snapshots;
 mod support;
 mod without_mapping;

@@ -189,6 +189,9 @@ pub struct RunsArgs {
     /// Only runs of this experiment (name or id)
     #[arg(long, value_name = "NAME")]
     pub experiment: Option<String>,
+    /// Only runs that this matches, e.g. "metrics.loss < 0.5 and params.opt = 'adam'"
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
     /// Deleted runs too
     #[arg(long, conflicts_with = "deleted")]
     pub all: bool,

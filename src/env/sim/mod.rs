@@ -211,8 +211,8 @@ impl SimDisk {
         self.state().plan_look(n, Some(op), Blow::Error(kind));
     }
 
-    /// The `n`-th call from now that brings bytes (`ReadOp::Read`, `ReadOp::Map`) brings one bit of them flipped. The
-    /// medium is good: the next call brings what was written. One that brings no byte leaves the flip to the next.
+    /// The `n`-th read from now (`ReadOp::Read`) brings one bit flipped; one that brings no byte leaves the flip to the next. The medium is good: the next call brings what was written. A mapping has none: it would last as long as
+    /// that, which is what [`SimDisk::flip`] is for.
     pub(crate) fn flip_read(&self, n: u64) {
         self.state().plan_look(n, None, Blow::Flip);
     }

@@ -294,9 +294,7 @@ impl File for SimFile {
         state.look(self.pid, ReadOp::Map)?;
         let file = state.tree.file_mut(self.ino)?;
         file.frozen = true;
-        let mut bytes = file.data.clone();
-        state.flip_brought(&mut bytes);
-        Ok(Region::from_vec(bytes))
+        Ok(Region::from_vec(file.data.clone()))
     }
 
     fn extent(&self, offset: u64, len: usize, mapped: bool) -> io::Result<Window> {

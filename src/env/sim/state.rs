@@ -250,7 +250,7 @@ impl State {
             return Ok(());
         }
         self.looks += 1;
-        let brings = matches!(op, ReadOp::Read | ReadOp::Map);
+        let brings = op == ReadOp::Read;
         for fault in &mut self.look_faults {
             let counts = match fault.blow {
                 Blow::Flip => brings,

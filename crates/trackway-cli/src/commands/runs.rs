@@ -12,7 +12,7 @@ use crate::values::short;
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use trackway::{ExperimentId, Run, RunFilter, RunId, Store, View};
+use trackway::{ExperimentId, Filter, Run, RunFilter, RunId, RunQuery, Store, View};
 
 /// Metrics shown at most; a narrow terminal shows fewer.
 const METRICS: usize = 4;
@@ -25,7 +25,9 @@ pub(crate) fn run(args: &RunsArgs, context: &mut Context) -> Outcome {
         (_, true) => View::Deleted,
         _ => View::Active,
     };
-    let mut runs = store.runs(&RunFilter { experiment_id, view })?;
+    let filter = args.filter.as_deref().map(Filter::new).transpose()?;
+    let query = RunQuery { experiments: experiment_id.into_iter().collect(), view, filter, ..RunQuery::default() };
+    let mut runs = store.search(&query)?.runs;
     sort(&mut runs, &args.sort, args.reverse);
     tell_incidents(&store);
     let found = runs.len();

@@ -124,3 +124,14 @@ fn the_environment_names_the_store() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && error.contains("/trackway"), "{error}");
 }
+
+#[test]
+fn runs_are_found_by_a_filter() {
+    let place = Place::new();
+    let best = place.log("best", "{\"loss\": 0.1}\n");
+    place.log("other", "{\"loss\": 0.7}\n");
+    let found = place.json(&["runs", "--filter", "metrics.loss < 0.5 and run_name like 'b%'", "--json"]);
+    assert_eq!((found.as_array().unwrap().len(), found[0]["id"].as_str()), (1, Some(best.as_str())), "{found}");
+    let error = place.run(&["runs", "--filter", "metrics.loss < 'low'"]).error();
+    assert!(error.contains("character 16: expected a number"), "{error}");
+}

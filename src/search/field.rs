@@ -1,0 +1,123 @@
+//! What a filter can ask of a run, and an order can sort by.
+
+use super::Language;
+
+/// An attribute of the run itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    RunId,
+    RunName,
+    Status,
+    UserId,
+    ArtifactUri,
+    StartTime,
+    EndTime,
+    /// From here on of the wide language only.
+    Duration,
+    ExperimentId,
+}
+
+/// Names of attributes. Some are MLflow's older spellings.
+const ATTRIBUTES: [(&str, Attribute); 14] = [
+    ("run_id", Attribute::RunId),
+    ("run_name", Attribute::RunName),
+    ("run name", Attribute::RunName),
+    ("Run name", Attribute::RunName),
+    ("Run Name", Attribute::RunName),
+    ("status", Attribute::Status),
+    ("user_id", Attribute::UserId),
+    ("artifact_uri", Attribute::ArtifactUri),
+    ("start_time", Attribute::StartTime),
+    ("created", Attribute::StartTime),
+    ("Created", Attribute::StartTime),
+    ("end_time", Attribute::EndTime),
+    ("duration", Attribute::Duration),
+    ("experiment_id", Attribute::ExperimentId),
+];
+
+impl Attribute {
+    pub(crate) fn is_number(self) -> bool {
+        matches!(self, Self::StartTime | Self::EndTime | Self::Duration)
+    }
+}
+
+/// What of a metric is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Statistic {
+    Last,
+    Min,
+    Max,
+    Count,
+}
+
+/// What of a dataset that a run used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DatasetPart {
+    Name,
+    Digest,
+    Context,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Field {
+    /// The latest value of the metric `key`. A run without it is asked for a statistic of another one: what
+    /// `metrics.loss.min` means depends on whether there is a metric `loss.min`.
+    Metric {
+        key: String,
+        otherwise: Option<(String, Statistic)>,
+    },
+    Param(String),
+    Tag(String),
+    Attribute(Attribute),
+    Dataset(DatasetPart),
+}
+
+/// The field that a word names; the reason when it names none.
+pub(super) fn field(word: &str, quoted: bool, language: Language) -> Result<Field, String> {
+    let (entity, key) = word.split_once('.').unwrap_or(("attributes", word));
+    let some_key =
+        || if key.is_empty() { Err(format!("{word:?} lacks a key behind the dot")) } else { Ok(key.to_owned()) };
+    match entity {
+        "metric" | "metrics" => {
+            let key = some_key()?;
+            let otherwise = if quoted || language == Language::Mlflow { None } else { statistic(&key) };
+            Ok(Field::Metric { key, otherwise })
+        }
+        "param" | "params" | "parameter" | "parameters" => Ok(Field::Param(some_key()?)),
+        "tag" | "tags" => Ok(Field::Tag(some_key()?)),
+        "attr" | "attribute" | "attributes" | "run" => attribute(key, language),
+        "dataset" | "datasets" => match key {
+            "name" => Ok(Field::Dataset(DatasetPart::Name)),
+            "digest" => Ok(Field::Dataset(DatasetPart::Digest)),
+            "context" => Ok(Field::Dataset(DatasetPart::Context)),
+            _ => Err(format!("a dataset has name, digest and context, but no {key:?}")),
+        },
+        _ => Err(format!("{entity:?} is none of metrics, params, tags, attributes, datasets")),
+    }
+}
+
+fn attribute(key: &str, language: Language) -> Result<Field, String> {
+    let known = ATTRIBUTES.iter().find(|(name, _)| *name == key).map(|(_, attribute)| *attribute);
+    let wide = matches!(known, Some(Attribute::Duration | Attribute::ExperimentId));
+    match known {
+        Some(attribute) if !(wide && language == Language::Mlflow) => Ok(Field::Attribute(attribute)),
+        _ => {
+            let names = "run_id, run_name, status, user_id, artifact_uri, start_time, end_time";
+            Err(format!(
+                "{key:?} is no attribute of a run; known are {names}. Metrics, params and tags are written metrics.NAME, params.NAME, tags.NAME"
+            ))
+        }
+    }
+}
+
+fn statistic(key: &str) -> Option<(String, Statistic)> {
+    let (key, last) = key.rsplit_once('.')?;
+    let statistic = match last {
+        "last" => Statistic::Last,
+        "min" => Statistic::Min,
+        "max" => Statistic::Max,
+        "count" => Statistic::Count,
+        _ => return None,
+    };
+    (!key.is_empty()).then(|| (key.to_owned(), statistic))
+}

@@ -1,0 +1,177 @@
+//! The order of found runs.
+
+use super::Language;
+use super::field::{Attribute, Field, field};
+use super::filter::{Facts, metric_value};
+use super::token::{Kind, tokens};
+use crate::error::{Error, Result};
+use crate::types::{Run, RunId};
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+const WHAT: &str = "order";
+
+/// By what found runs are sorted: fields, each with a direction, the first one first.
+///
+/// In either direction runs with a value come first, then those whose metric is NaN, then those that lack it. Params and
+/// tags are sorted as texts. Of runs that are equal so far the one that started last comes first, then the one with the
+/// smaller id, so that the order is always whole.
+///
+/// ```
+/// use trackway::RunOrder;
+/// let order = RunOrder::new(&["metrics.loss", "params.lr DESC"])?;
+/// # Ok::<(), trackway::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunOrder {
+    terms: Vec<Term>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Term {
+    field: Field,
+    descending: bool,
+}
+
+/// What a run is sorted by.
+#[derive(Clone, Debug, PartialEq)]
+enum Key<'a> {
+    Number(f64),
+    Text(Cow<'a, str>),
+    Nan,
+    Missing,
+}
+
+impl Key<'_> {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Number(_) | Self::Text(_) => 0,
+            Self::Nan => 1,
+            Self::Missing => 2,
+        }
+    }
+
+    fn compare(&self, other: &Self, descending: bool) -> Ordering {
+        let order = match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            _ => return self.rank().cmp(&other.rank()),
+        };
+        if descending { order.reverse() } else { order }
+    }
+}
+
+impl RunOrder {
+    /// Understands `NAME`, `NAME ASC` and `NAME DESC`, with names as in a [`Filter`](crate::Filter) (statistics of metrics too,
+    /// but no datasets).
+    ///
+    /// ```
+    /// use trackway::RunOrder;
+    /// assert!(RunOrder::new(&["metrics.loss.min"]).is_ok());
+    /// assert!(RunOrder::new(&["metrics.loss upwards"]).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidQuery`]: no such attribute, no such direction, more than one field in a text, a field twice.
+    pub fn new(texts: &[impl AsRef<str>]) -> Result<Self> {
+        Self::parse(texts, Language::Wide)
+    }
+
+    /// The same for MLflow's `order_by`: what it does not know is refused.
+    ///
+    /// ```
+    /// use trackway::RunOrder;
+    /// assert!(RunOrder::mlflow(&["attributes.start_time DESC"]).is_ok());
+    /// assert!(RunOrder::mlflow(&["duration"]).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn mlflow(texts: &[impl AsRef<str>]) -> Result<Self> {
+        Self::parse(texts, Language::Mlflow)
+    }
+
+    fn parse(texts: &[impl AsRef<str>], language: Language) -> Result<Self> {
+        let mut terms: Vec<Term> = Vec::new();
+        for text in texts {
+            let term = term(text.as_ref(), language)?;
+            if terms.iter().any(|known| known.field == term.field) {
+                return Err(Error::query(WHAT, text.as_ref(), 0, "this field was named before"));
+            }
+            terms.push(term);
+        }
+        Ok(Self { terms })
+    }
+
+    /// How two runs stand to each other. Never equal for two runs with different ids.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # let other = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// use std::cmp::Ordering;
+    /// run.log_metric("loss", 0, 0.5)?;
+    /// let order = trackway::RunOrder::new(&["metrics.loss"])?;
+    /// assert_eq!(order.compare(&store.run(run.id())?, &store.run(other.id())?), Ordering::Less);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    pub fn compare(&self, a: &Run, b: &Run) -> Ordering {
+        self.compare_facts((a, a.id), (b, b.id))
+    }
+
+    fn compare_facts<F: Facts>(&self, (a, a_id): (&F, RunId), (b, b_id): (&F, RunId)) -> Ordering {
+        let by_terms = self.terms.iter().map(|term| key(&term.field, a).compare(&key(&term.field, b), term.descending));
+        let decided = by_terms.into_iter().find(|order| order.is_ne());
+        let newest_first = || {
+            let start = Field::Attribute(Attribute::StartTime);
+            key(&start, a).compare(&key(&start, b), true)
+        };
+        decided.unwrap_or_else(newest_first).then_with(|| a_id.cmp(&b_id))
+    }
+}
+
+fn key<'a>(field: &Field, facts: &'a impl Facts) -> Key<'a> {
+    let number = |value: Option<f64>| match value {
+        Some(value) if value.is_nan() => Key::Nan,
+        Some(value) => Key::Number(value),
+        None => Key::Missing,
+    };
+    let text = |text: Option<Cow<'a, str>>| text.map_or(Key::Missing, Key::Text);
+    match field {
+        Field::Metric { key, otherwise } => number(metric_value(facts, key, otherwise.as_ref())),
+        Field::Param(key) => text(facts.param(key).map(Cow::Borrowed)),
+        Field::Tag(key) => text(facts.tag(key)),
+        Field::Attribute(attribute) if attribute.is_number() => number(facts.number(*attribute)),
+        // It differs in the ids only.
+        Field::Attribute(Attribute::ArtifactUri) => text(facts.text(Attribute::ExperimentId)),
+        Field::Attribute(attribute) => text(facts.text(*attribute)),
+        Field::Dataset(_) => Key::Missing,
+    }
+}
+
+fn term(text: &str, language: Language) -> Result<Term> {
+    let fail = |at, reason: String| Err(Error::query(WHAT, text, at, reason));
+    let words = tokens(WHAT, text)?;
+    let Some((name, rest)) = words.split_first() else { return fail(0, "expected a name, found nothing".to_owned()) };
+    let named = match &name.kind {
+        Kind::Word { text, quoted } => field(text, *quoted, language),
+        Kind::Quoted { text, quote: '"' | '`' } if !text.contains('.') => field(text, true, language),
+        _ => Err("expected a name such as metrics.loss or start_time".to_owned()),
+    };
+    let field = match named {
+        Ok(Field::Dataset(_)) => return fail(name.at, "runs cannot be sorted by their datasets".to_owned()),
+        Ok(field) => field,
+        Err(reason) => return fail(name.at, reason),
+    };
+    let descending = match rest {
+        [] => false,
+        [direction] => match &direction.kind {
+            Kind::Word { text, .. } if text.eq_ignore_ascii_case("ASC") => false,
+            Kind::Word { text, .. } if text.eq_ignore_ascii_case("DESC") => true,
+            _ => return fail(direction.at, "expected ASC or DESC".to_owned()),
+        },
+        [_, more, ..] => return fail(more.at, "expected the end: one name and its direction a text".to_owned()),
+    };
+    Ok(Term { field, descending })
+}

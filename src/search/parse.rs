@@ -1,0 +1,318 @@
+//! From the words of a filter to its tree: recursive descent, a function a rule.
+//!
+//! ```text
+//! any    := all { OR all }
+//! all    := [AND] one { [AND] one } [AND]       MLflow forgives ANDs that are missing or too many
+//! one    := NOT one | '(' any ')' | test
+//! test   := name compare value
+//!         | name [NOT] (LIKE | ILIKE | RLIKE) text | name [NOT] IN '(' text { ',' text } ')'
+//!         | name [NOT] BETWEEN number AND number   | name IS [NOT] NULL
+//! ```
+
+use super::Language;
+use super::field::{Attribute, Field, field};
+use super::filter::{Check, Comparison, Node, Test};
+use super::like::Pattern;
+use super::token::{Kind, Token, tokens};
+use crate::error::{Error, Result};
+use regex::Regex;
+
+const WHAT: &str = "filter";
+/// Parentheses and NOTs within each other: far more than people write, and far less than a stack holds.
+const MAX_DEPTH: usize = 100;
+
+/// The tree of a filter text.
+///
+/// # Errors
+/// [`Error::InvalidQuery`].
+pub(super) fn filter(text: &str, language: Language) -> Result<Node> {
+    if text.is_empty() {
+        return Ok(Node::All(Vec::new()));
+    }
+    let mut parser = Parser { text, tokens: tokens(WHAT, text)?, next: 0, language, depth: 0 };
+    if parser.tokens.is_empty() {
+        return match language {
+            Language::Wide => Ok(Node::All(Vec::new())),
+            Language::Mlflow => Err(Error::query(WHAT, text, 0, "expected a test, found only spaces")),
+        };
+    }
+    let node = parser.any()?;
+    match parser.peek() {
+        None => Ok(node),
+        Some(_) => parser.expected("AND or the end"),
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    tokens: Vec<Token>,
+    next: usize,
+    language: Language,
+    depth: usize,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> Option<&Kind> {
+        self.tokens.get(self.next).map(|token| &token.kind)
+    }
+
+    /// The place of the next word, or of the end.
+    fn at(&self) -> usize {
+        self.tokens.get(self.next).map_or_else(|| self.text.chars().count(), |token| token.at)
+    }
+
+    fn fail<T>(&self, at: usize, reason: impl Into<String>) -> Result<T> {
+        Err(Error::query(WHAT, self.text, at, reason))
+    }
+
+    fn expected<T>(&self, what: &str) -> Result<T> {
+        self.fail(self.at(), format!("expected {what}, found {}", describe(self.peek())))
+    }
+
+    fn is_wide(&self) -> bool {
+        self.language == Language::Wide
+    }
+
+    fn is_keyword(&self, ahead: usize, keyword: &str) -> bool {
+        let token = self.tokens.get(self.next + ahead).map(|token| &token.kind);
+        matches!(token, Some(Kind::Word { text, quoted: false }) if text.eq_ignore_ascii_case(keyword))
+    }
+
+    fn accept(&mut self, keyword: &str) -> bool {
+        let found = self.is_keyword(0, keyword);
+        self.next += usize::from(found);
+        found
+    }
+
+    fn any(&mut self) -> Result<Node> {
+        let mut nodes = vec![self.all()?];
+        while self.is_wide() && self.accept("OR") {
+            nodes.push(self.all()?);
+        }
+        Ok(if nodes.len() == 1 { nodes.swap_remove(0) } else { Node::Any(nodes) })
+    }
+
+    fn all(&mut self) -> Result<Node> {
+        self.accept("AND");
+        let mut nodes = vec![self.one()?];
+        loop {
+            self.accept("AND");
+            let ends = matches!(self.peek(), None | Some(Kind::Close)) || self.is_wide() && self.is_keyword(0, "OR");
+            if ends {
+                return Ok(if nodes.len() == 1 { nodes.swap_remove(0) } else { Node::All(nodes) });
+            }
+            nodes.push(self.one()?);
+        }
+    }
+
+    fn one(&mut self) -> Result<Node> {
+        if !self.is_wide() {
+            return self.test();
+        }
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return self.fail(self.at(), format!("more than {MAX_DEPTH} parentheses and NOTs within each other"));
+        }
+        let node = if self.accept("NOT") {
+            Node::Not(Box::new(self.one()?))
+        } else if matches!(self.peek(), Some(Kind::Open)) {
+            self.next += 1;
+            let node = self.any()?;
+            self.close()?;
+            node
+        } else {
+            self.test()?
+        };
+        self.depth -= 1;
+        Ok(node)
+    }
+
+    fn close(&mut self) -> Result<()> {
+        match self.peek() {
+            Some(Kind::Close) => {
+                self.next += 1;
+                Ok(())
+            }
+            _ => self.expected("a closing parenthesis"),
+        }
+    }
+
+    fn name(&mut self) -> Result<Field> {
+        let at = self.at();
+        let named = match self.peek() {
+            Some(Kind::Word { text, quoted }) => field(text, *quoted, self.language),
+            // A quoted name alone is an attribute, whatever it holds.
+            Some(Kind::Quoted { text, quote: '"' | '`' }) if !text.contains('.') => field(text, true, self.language),
+            Some(Kind::Open) => Err("MLflow's filters know no parentheses, OR and NOT".to_owned()),
+            _ => return self.expected("a name such as metrics.loss, params.lr, tags.env or status"),
+        };
+        self.next += 1;
+        named.or_else(|reason| self.fail(at, reason))
+    }
+
+    fn test(&mut self) -> Result<Node> {
+        let field = self.name()?;
+        if let Some(Kind::Operator(operator)) = self.peek() {
+            let (operator, at) = (*operator, self.at());
+            self.next += 1;
+            return self.compare(field, operator, at);
+        }
+        let at = self.at();
+        if self.accept("IS") {
+            let negated = self.accept("NOT");
+            if !self.accept("NULL") {
+                return self.expected("NULL");
+            }
+            let allowed = self.is_wide() || matches!(field, Field::Param(_) | Field::Tag(_));
+            return if allowed {
+                found(field, Check::Missing, negated)
+            } else {
+                self.fail(at, "MLflow asks only params and tags for NULL")
+            };
+        }
+        let negated = self.accept("NOT");
+        if self.accept("IN") {
+            self.list(field, negated, at)
+        } else if negated && !self.is_wide() {
+            self.expected("IN")
+        } else if self.accept("LIKE") {
+            self.like(field, negated, false, at)
+        } else if self.accept("ILIKE") {
+            self.like(field, negated, true, at)
+        } else if self.is_wide() && self.accept("RLIKE") {
+            self.regex(field, negated, at)
+        } else if self.is_wide() && self.accept("BETWEEN") {
+            self.between(field, negated, at)
+        } else if self.is_wide() {
+            self.expected("an operator: = != < <= > >= LIKE ILIKE RLIKE IN BETWEEN IS")
+        } else {
+            self.expected("an operator: = != < <= > >= LIKE ILIKE IN IS")
+        }
+    }
+
+    fn compare(&mut self, field: Field, operator: &str, at: usize) -> Result<Node> {
+        if !self.is_wide() && matches!(operator, "==" | "<>" | "=~" | "!~") {
+            return self.fail(at, format!("MLflow's filters know no {operator}"));
+        }
+        let comparison = match operator {
+            "=" | "==" => Comparison::Equal,
+            "!=" | "<>" => Comparison::NotEqual,
+            "<" => Comparison::Less,
+            "<=" => Comparison::LessOrEqual,
+            ">" => Comparison::Greater,
+            ">=" => Comparison::GreaterOrEqual,
+            _ => return self.regex(field, operator == "!~", at),
+        };
+        if is_number(&field) {
+            return found(field, Check::Number(comparison, self.number()?), false);
+        }
+        let as_number = self.is_wide() && matches!(field, Field::Param(_) | Field::Tag(_));
+        match comparison {
+            _ if as_number && matches!(self.peek(), Some(Kind::Number { .. })) => {
+                found(field, Check::Number(comparison, self.number()?), false)
+            }
+            Comparison::Equal | Comparison::NotEqual => {
+                found(field, Check::Equal(self.quoted()?), comparison == Comparison::NotEqual)
+            }
+            _ if as_number => self.expected("a number without quotes: texts have no order here"),
+            _ => self.fail(at, "texts have no order here: = != LIKE ILIKE"),
+        }
+    }
+
+    fn number(&mut self) -> Result<f64> {
+        match self.peek() {
+            Some(Kind::Number { value, .. }) => {
+                let value = *value;
+                self.next += 1;
+                Ok(value)
+            }
+            _ => self.expected("a number without quotes"),
+        }
+    }
+
+    fn quoted(&mut self) -> Result<String> {
+        match self.peek() {
+            Some(Kind::Quoted { text, quote: '\'' | '"' }) => {
+                let text = text.clone();
+                self.next += 1;
+                Ok(text)
+            }
+            _ => self.expected("a text in single or double quotes"),
+        }
+    }
+
+    fn text_only(&self, field: &Field, what: &str, at: usize) -> Result<()> {
+        if is_number(field) { self.fail(at, format!("{what} is for texts, and this is a number")) } else { Ok(()) }
+    }
+
+    fn like(&mut self, field: Field, negated: bool, fold: bool, at: usize) -> Result<Node> {
+        self.text_only(&field, "LIKE", at)?;
+        let pattern = Pattern::new(&self.quoted()?, fold);
+        found(field, Check::Like(pattern), negated)
+    }
+
+    fn regex(&mut self, field: Field, negated: bool, at: usize) -> Result<Node> {
+        self.text_only(&field, "a regular expression", at)?;
+        let at = self.at();
+        match Regex::new(&self.quoted()?) {
+            Ok(regex) => found(field, Check::Found(regex), negated),
+            Err(error) => self.fail(at, format!("not a regular expression: {error}")),
+        }
+    }
+
+    fn list(&mut self, field: Field, negated: bool, at: usize) -> Result<Node> {
+        self.text_only(&field, "IN", at)?;
+        let allowed = matches!(field, Field::Attribute(Attribute::RunId) | Field::Dataset(_));
+        if !self.is_wide() && !allowed {
+            return self.fail(at, "MLflow knows IN for run_id and datasets only");
+        }
+        if !matches!(self.peek(), Some(Kind::Open)) {
+            return self.expected("a list in parentheses");
+        }
+        self.next += 1;
+        let mut texts = vec![self.quoted()?];
+        while matches!(self.peek(), Some(Kind::Comma)) {
+            self.next += 1;
+            texts.push(self.quoted()?);
+        }
+        self.close()?;
+        found(field, Check::In(texts), negated)
+    }
+
+    fn between(&mut self, field: Field, negated: bool, at: usize) -> Result<Node> {
+        if !is_number(&field) && !matches!(field, Field::Param(_) | Field::Tag(_)) {
+            return self.fail(at, "BETWEEN is for numbers, and this is a text");
+        }
+        let low = self.number()?;
+        if !self.accept("AND") {
+            return self.expected("AND");
+        }
+        let high = self.number()?;
+        found(field, Check::Between(low, high), negated)
+    }
+}
+
+fn is_number(field: &Field) -> bool {
+    match field {
+        Field::Metric { .. } => true,
+        Field::Attribute(attribute) => attribute.is_number(),
+        _ => false,
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every rule ends in it")]
+fn found(field: Field, check: Check, negated: bool) -> Result<Node> {
+    Ok(Node::Test(Test { field, check, negated }))
+}
+
+fn describe(kind: Option<&Kind>) -> String {
+    match kind {
+        None => "the end".to_owned(),
+        Some(Kind::Word { text, .. } | Kind::Number { text, .. }) => text.clone(),
+        Some(Kind::Quoted { text, quote }) => format!("{quote}{text}{quote}"),
+        Some(Kind::Operator(operator)) => (*operator).to_owned(),
+        Some(Kind::Open) => "(".to_owned(),
+        Some(Kind::Close) => ")".to_owned(),
+        Some(Kind::Comma) => ",".to_owned(),
+    }
+}
