@@ -94,6 +94,10 @@ impl LogReader {
             if page.iter().take(MAGIC_LEN).all(|byte| *byte == 0) {
                 return Ok(if live { Opened::Prepared } else { says_nothing(&*file, path)? });
             }
+            // A sync makes the whole first page durable, and its length: without that nothing of it was promised.
+            if !live && file.len().at(path, "measure")? < FRAMES_AT {
+                return Ok(Opened::Lost);
+            }
             match LogHeader::decode(page) {
                 Ok(header) => return Ok(Opened::Log(Self::with_header(file, path, header))),
                 // It may have been stored while it was read.

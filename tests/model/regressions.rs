@@ -412,3 +412,17 @@ fn an_empty_folder_of_a_run_makes_no_experiment() {
         ],
     );
 }
+
+/// Of a log that was never synced the power left a hundred bytes: they were taken for a damaged log of a run that nobody
+/// had been promised.
+#[test]
+fn a_log_that_is_shorter_than_its_first_page_was_never_synced() {
+    passes(
+        &Setup { seed: 12_592_308_797_806_996_503, mapped: false, medium: true },
+        &[Op::CreateRun { second: false, experiment: 0, named: false }],
+        &[
+            Crash { at: 18, point: CrashPoint::Before, power: false },
+            Crash { at: 32, point: CrashPoint::Torn, power: true },
+        ],
+    );
+}
