@@ -116,7 +116,7 @@ impl Filter {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidQuery`](crate::Error::InvalidQuery) names the place and what was expected there.
+    /// `Error::InvalidQuery` names the place and what was expected there.
     pub fn new(text: &str) -> Result<Self> {
         Self::parse(text, Language::Wide)
     }

@@ -62,7 +62,7 @@ impl Key<'_> {
 }
 
 impl RunOrder {
-    /// Understands `NAME`, `NAME ASC` and `NAME DESC`, with names as in a [`Filter`](crate::Filter) (statistics of metrics too,
+    /// Understands `NAME`, `NAME ASC` and `NAME DESC`, with names as in a `Filter` (statistics of metrics too,
     /// but no datasets).
     ///
     /// ```

@@ -131,7 +131,7 @@ fn runs_are_found_by_a_filter() {
     let best = place.log("best", "{\"loss\": 0.1}\n");
     place.log("other", "{\"loss\": 0.7}\n");
     let found = place.json(&["runs", "--filter", "metrics.loss < 0.5 and run_name like 'b%'", "--json"]);
-    assert_eq!((found.as_array().unwrap().len(), found[0]["id"].as_str()), (1, Some(best.as_str())), "{found}");
+    assert_eq!((found.as_array().unwrap().len(), found[0]["run_id"].as_str()), (1, Some(best.as_str())), "{found}");
     let error = place.run(&["runs", "--filter", "metrics.loss < 'low'"]).error();
     assert!(error.contains("character 16: expected a number"), "{error}");
 }
