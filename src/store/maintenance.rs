@@ -292,7 +292,7 @@ impl Shared {
 }
 
 /// Removes a deleted run whose retention has passed. Returns whether it did.
-fn drop_deleted(shared: &Shared, experiment_id: ExperimentId, run_id: RunId) -> Result<bool> {
+pub(super) fn drop_deleted(shared: &Shared, experiment_id: ExperimentId, run_id: RunId) -> Result<bool> {
     let _run_lock = shared.lock_run(run_id)?;
     let view = match RunView::read(shared, experiment_id, run_id) {
         Err(Error::NotFound { .. }) => return Ok(false),
