@@ -1,6 +1,7 @@
 //! What a filter can ask of a run, and an order can sort by.
 
 use super::Language;
+use super::token::Kind;
 
 /// An attribute of the run itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +73,17 @@ pub(crate) enum Field {
     Dataset(DatasetPart),
 }
 
-/// The field that a word names; the reason when it names none.
-pub(super) fn field(word: &str, quoted: bool, language: Language) -> Result<Field, String> {
+/// The field that a word of a query names, or the reason why there is none of this name; `None` when it is no name. One
+/// in quotes alone is an attribute, whatever it holds.
+pub(super) fn named(word: &Kind, language: Language) -> Option<Result<Field, String>> {
+    match word {
+        Kind::Word { text, quoted } => Some(field(text, *quoted, language)),
+        Kind::Quoted { text, quote: '"' | '`' } if !text.contains('.') => Some(field(text, true, language)),
+        _ => None,
+    }
+}
+
+fn field(word: &str, quoted: bool, language: Language) -> Result<Field, String> {
     let (entity, key) = word.split_once('.').unwrap_or(("attributes", word));
     let some_key =
         || if key.is_empty() { Err(format!("{word:?} lacks a key behind the dot")) } else { Ok(key.to_owned()) };

@@ -6,7 +6,7 @@ use super::field::{Attribute, DatasetPart, Field, Statistic};
 use super::like::Pattern;
 use super::{Language, parse};
 use crate::error::Result;
-use crate::types::{DatasetInput, MetricSummary, Run};
+use crate::types::{DatasetInput, Run};
 use regex::Regex;
 use std::borrow::Cow;
 
@@ -93,16 +93,6 @@ impl Comparison {
     }
 }
 
-/// What tests ask of a run.
-pub(crate) trait Facts {
-    fn metric(&self, key: &str) -> Option<&MetricSummary>;
-    fn param(&self, key: &str) -> Option<&str>;
-    fn tag(&self, key: &str) -> Option<Cow<'_, str>>;
-    fn text(&self, attribute: Attribute) -> Option<Cow<'_, str>>;
-    fn number(&self, attribute: Attribute) -> Option<f64>;
-    fn datasets(&self) -> &[DatasetInput];
-}
-
 impl Filter {
     /// Understands a filter in the wide language. An empty one matches every run.
     ///
@@ -169,23 +159,23 @@ impl Filter {
 }
 
 impl Node {
-    fn holds(&self, facts: &impl Facts, artifacts: &str) -> bool {
+    fn holds(&self, run: &Run, artifacts: &str) -> bool {
         match self {
-            Self::All(nodes) => nodes.iter().all(|node| node.holds(facts, artifacts)),
-            Self::Any(nodes) => nodes.iter().any(|node| node.holds(facts, artifacts)),
-            Self::Not(node) => !node.holds(facts, artifacts),
-            Self::Test(test) => test.holds(facts, artifacts),
+            Self::All(nodes) => nodes.iter().all(|node| node.holds(run, artifacts)),
+            Self::Any(nodes) => nodes.iter().any(|node| node.holds(run, artifacts)),
+            Self::Not(node) => !node.holds(run, artifacts),
+            Self::Test(test) => test.holds(run, artifacts),
         }
     }
 }
 
 /// The number that a metric's field stands for.
-pub(crate) fn metric_value(facts: &impl Facts, key: &str, otherwise: Option<&(String, Statistic)>) -> Option<f64> {
-    if let Some(summary) = facts.metric(key) {
+pub(super) fn metric_value(run: &Run, key: &str, otherwise: Option<&(String, Statistic)>) -> Option<f64> {
+    if let Some(summary) = run.metrics.get(key) {
         return Some(summary.latest.value);
     }
     let (key, statistic) = otherwise?;
-    let summary = facts.metric(key)?;
+    let summary = run.metrics.get(key)?;
     match statistic {
         Statistic::Last => Some(summary.latest.value),
         Statistic::Min => summary.min,
@@ -195,19 +185,17 @@ pub(crate) fn metric_value(facts: &impl Facts, key: &str, otherwise: Option<&(St
 }
 
 impl Test {
-    fn holds(&self, facts: &impl Facts, artifacts: &str) -> bool {
+    fn holds(&self, run: &Run, artifacts: &str) -> bool {
         match &self.field {
             Field::Attribute(Attribute::ArtifactUri) => {
-                let part = |attribute| facts.text(attribute).unwrap_or_default();
-                let (experiment, run) = (part(Attribute::ExperimentId), part(Attribute::RunId));
-                self.text(Some(&format!("{artifacts}/{experiment}/{run}/artifacts")))
+                self.text(Some(&format!("{artifacts}/{}/{}/artifacts", run.experiment_id, run.id)))
             }
-            Field::Metric { key, otherwise } => self.number(metric_value(facts, key, otherwise.as_ref())),
-            Field::Param(key) => self.text(facts.param(key)),
-            Field::Tag(key) => self.text(facts.tag(key).as_deref()),
-            Field::Attribute(attribute) if attribute.is_number() => self.number(facts.number(*attribute)),
-            Field::Attribute(attribute) => self.text(facts.text(*attribute).as_deref()),
-            Field::Dataset(part) => self.dataset(*part, facts.datasets()),
+            Field::Metric { key, otherwise } => self.number(metric_value(run, key, otherwise.as_ref())),
+            Field::Param(key) => self.text(run.params.get(key).map(String::as_str)),
+            Field::Tag(key) => self.text(tag(run, key).as_deref()),
+            Field::Attribute(attribute) if attribute.is_number() => self.number(number(run, *attribute)),
+            Field::Attribute(attribute) => self.text(text(run, *attribute).as_deref()),
+            Field::Dataset(part) => self.dataset(*part, &run.datasets),
         }
     }
 
@@ -251,7 +239,7 @@ impl Test {
 }
 
 /// A text that is a number, as `1e-3`; spaces around it do not matter.
-pub(crate) fn as_number(text: &str) -> Option<f64> {
+fn as_number(text: &str) -> Option<f64> {
     text.trim().parse().ok()
 }
 
@@ -260,50 +248,39 @@ const NAME_TAG: &str = "mlflow.runName";
 const USER_TAG: &str = "mlflow.user";
 const PARENT_TAG: &str = "mlflow.parentRunId";
 
-impl Facts for Run {
-    fn metric(&self, key: &str) -> Option<&MetricSummary> {
-        self.metrics.get(key)
-    }
-
-    fn param(&self, key: &str) -> Option<&str> {
-        self.params.get(key).map(String::as_str)
-    }
-
-    fn tag(&self, key: &str) -> Option<Cow<'_, str>> {
-        let some = |text: &'_ str| (!text.is_empty()).then(|| Cow::Owned(text.to_owned()));
-        match self.tags.get(key) {
-            Some(value) => Some(Cow::Borrowed(value)),
-            None => match key {
-                NAME_TAG => some(&self.name),
-                USER_TAG => some(&self.user),
-                PARENT_TAG => self.parent.map(|parent| Cow::Owned(parent.to_string())),
-                _ => None,
-            },
-        }
-    }
-
-    fn text(&self, attribute: Attribute) -> Option<Cow<'_, str>> {
-        match attribute {
-            Attribute::RunId => Some(Cow::Owned(self.id.to_string())),
-            Attribute::RunName => Some(Cow::Borrowed(&self.name)),
-            Attribute::Status => Some(Cow::Borrowed(self.status.as_str())),
-            Attribute::UserId => Some(Cow::Borrowed(&self.user)),
-            Attribute::ExperimentId => Some(Cow::Owned(self.experiment_id.to_string())),
-            Attribute::ArtifactUri | Attribute::StartTime | Attribute::EndTime | Attribute::Duration => None,
-        }
-    }
-
-    fn number(&self, attribute: Attribute) -> Option<f64> {
-        let milliseconds = match attribute {
-            Attribute::StartTime => Some(self.start_time),
-            Attribute::EndTime => self.end_time,
-            Attribute::Duration => self.end_time.map(|end| end.saturating_sub(self.start_time)),
+/// A tag; those that MLflow keeps for what a run says of itself are there without having been set.
+pub(super) fn tag<'a>(run: &'a Run, key: &str) -> Option<Cow<'a, str>> {
+    let some = |text: &'a str| (!text.is_empty()).then_some(Cow::Borrowed(text));
+    match run.tags.get(key) {
+        Some(value) => Some(Cow::Borrowed(value)),
+        None => match key {
+            NAME_TAG => some(&run.name),
+            USER_TAG => some(&run.user),
+            PARENT_TAG => run.parent.map(|parent| Cow::Owned(parent.to_string())),
             _ => None,
-        };
-        milliseconds.map(|time| time as f64)
+        },
     }
+}
 
-    fn datasets(&self) -> &[DatasetInput] {
-        &self.datasets
+/// An attribute that is a text of its own.
+pub(super) fn text(run: &Run, attribute: Attribute) -> Option<Cow<'_, str>> {
+    match attribute {
+        Attribute::RunId => Some(Cow::Owned(run.id.to_string())),
+        Attribute::RunName => Some(Cow::Borrowed(&run.name)),
+        Attribute::Status => Some(Cow::Borrowed(run.status.as_str())),
+        Attribute::UserId => Some(Cow::Borrowed(&run.user)),
+        Attribute::ExperimentId => Some(Cow::Owned(run.experiment_id.to_string())),
+        Attribute::ArtifactUri | Attribute::StartTime | Attribute::EndTime | Attribute::Duration => None,
     }
+}
+
+/// An attribute that is a number, in milliseconds.
+pub(super) fn number(run: &Run, attribute: Attribute) -> Option<f64> {
+    let milliseconds = match attribute {
+        Attribute::StartTime => Some(run.start_time),
+        Attribute::EndTime => run.end_time,
+        Attribute::Duration => run.end_time.map(|end| end.saturating_sub(run.start_time)),
+        _ => None,
+    };
+    milliseconds.map(|time| time as f64)
 }

@@ -1,11 +1,11 @@
 //! The order of found runs.
 
 use super::Language;
-use super::field::{Attribute, Field, field};
-use super::filter::{Facts, metric_value};
+use super::field::{Attribute, Field, named};
+use super::filter::{self, metric_value};
 use super::token::{Kind, tokens};
 use crate::error::{Error, Result};
-use crate::types::{Run, RunId};
+use crate::types::Run;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -117,21 +117,13 @@ impl RunOrder {
     /// # Ok::<(), trackway::Error>(())
     /// ```
     pub fn compare(&self, a: &Run, b: &Run) -> Ordering {
-        self.compare_facts((a, a.id), (b, b.id))
-    }
-
-    fn compare_facts<F: Facts>(&self, (a, a_id): (&F, RunId), (b, b_id): (&F, RunId)) -> Ordering {
         let by_terms = self.terms.iter().map(|term| key(&term.field, a).compare(&key(&term.field, b), term.descending));
         let decided = by_terms.into_iter().find(|order| order.is_ne());
-        let newest_first = || {
-            let start = Field::Attribute(Attribute::StartTime);
-            key(&start, a).compare(&key(&start, b), true)
-        };
-        decided.unwrap_or_else(newest_first).then_with(|| a_id.cmp(&b_id))
+        decided.unwrap_or_else(|| b.start_time.cmp(&a.start_time)).then_with(|| a.id.cmp(&b.id))
     }
 }
 
-fn key<'a>(field: &Field, facts: &'a impl Facts) -> Key<'a> {
+fn key<'a>(field: &Field, run: &'a Run) -> Key<'a> {
     let number = |value: Option<f64>| match value {
         Some(value) if value.is_nan() => Key::Nan,
         Some(value) => Key::Number(value),
@@ -139,13 +131,13 @@ fn key<'a>(field: &Field, facts: &'a impl Facts) -> Key<'a> {
     };
     let text = |text: Option<Cow<'a, str>>| text.map_or(Key::Missing, Key::Text);
     match field {
-        Field::Metric { key, otherwise } => number(metric_value(facts, key, otherwise.as_ref())),
-        Field::Param(key) => text(facts.param(key).map(Cow::Borrowed)),
-        Field::Tag(key) => text(facts.tag(key)),
-        Field::Attribute(attribute) if attribute.is_number() => number(facts.number(*attribute)),
+        Field::Metric { key, otherwise } => number(metric_value(run, key, otherwise.as_ref())),
+        Field::Param(key) => text(run.params.get(key).map(|value| Cow::Borrowed(value.as_str()))),
+        Field::Tag(key) => text(filter::tag(run, key)),
+        Field::Attribute(attribute) if attribute.is_number() => number(filter::number(run, *attribute)),
         // It differs in the ids only.
-        Field::Attribute(Attribute::ArtifactUri) => text(facts.text(Attribute::ExperimentId)),
-        Field::Attribute(attribute) => text(facts.text(*attribute)),
+        Field::Attribute(Attribute::ArtifactUri) => text(filter::text(run, Attribute::ExperimentId)),
+        Field::Attribute(attribute) => text(filter::text(run, *attribute)),
         Field::Dataset(_) => Key::Missing,
     }
 }
@@ -154,12 +146,8 @@ fn term(text: &str, language: Language) -> Result<Term> {
     let fail = |at, reason: String| Err(Error::query(WHAT, text, at, reason));
     let words = tokens(WHAT, text)?;
     let Some((name, rest)) = words.split_first() else { return fail(0, "expected a name, found nothing".to_owned()) };
-    let named = match &name.kind {
-        Kind::Word { text, quoted } => field(text, *quoted, language),
-        Kind::Quoted { text, quote: '"' | '`' } if !text.contains('.') => field(text, true, language),
-        _ => Err("expected a name such as metrics.loss or start_time".to_owned()),
-    };
-    let field = match named {
+    let none = || Err("expected a name such as metrics.loss or start_time".to_owned());
+    let field = match named(&name.kind, language).unwrap_or_else(none) {
         Ok(Field::Dataset(_)) => return fail(name.at, "runs cannot be sorted by their datasets".to_owned()),
         Ok(field) => field,
         Err(reason) => return fail(name.at, reason),

@@ -10,7 +10,7 @@
 //! ```
 
 use super::Language;
-use super::field::{Attribute, Field, field};
+use super::field::{Attribute, Field, named};
 use super::filter::{Check, Comparison, Node, Test};
 use super::like::Pattern;
 use super::token::{Kind, Token, tokens};
@@ -139,12 +139,11 @@ impl Parser<'_> {
 
     fn name(&mut self) -> Result<Field> {
         let at = self.at();
-        let named = match self.peek() {
-            Some(Kind::Word { text, quoted }) => field(text, *quoted, self.language),
-            // A quoted name alone is an attribute, whatever it holds.
-            Some(Kind::Quoted { text, quote: '"' | '`' }) if !text.contains('.') => field(text, true, self.language),
-            Some(Kind::Open) => Err("MLflow's filters know no parentheses, OR and NOT".to_owned()),
-            _ => return self.expected("a name such as metrics.loss, params.lr, tags.env or status"),
+        if matches!(self.peek(), Some(Kind::Open)) {
+            return self.fail(at, "MLflow's filters know no parentheses, OR and NOT");
+        }
+        let Some(named) = self.peek().and_then(|word| named(word, self.language)) else {
+            return self.expected("a name such as metrics.loss, params.lr, tags.env or status");
         };
         self.next += 1;
         named.or_else(|reason| self.fail(at, reason))

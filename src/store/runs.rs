@@ -1,6 +1,6 @@
 //! Creating, resuming, finding and listing runs.
 
-use super::open::sync_up;
+use super::quarantine::move_aside;
 use super::run_core::{RunCore, check_new_run, new_params};
 use super::run_view::{RunView, decode_meta};
 use super::run_writer::RunWriter;
@@ -99,11 +99,7 @@ impl Shared {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error).at(&path, "look at"),
         };
-        let quarantine = self.paths.quarantine();
-        self.env.fs.create_dir_all(&quarantine).at(&quarantine, "create")?;
-        let aside = quarantine.join(format!("catalog-{:016x}", self.env.clock.random()));
-        self.env.fs.rename(&path, &aside).at(&path, "set aside")?;
-        sync_up(&self.env, &quarantine, self.paths.root())?;
+        let aside = move_aside(&self.env, &self.paths, &path, "catalog.tw")?;
         let what = format!("it was {what}; that was moved to {}, and the catalog rebuilt", aside.display());
         self.note_incident(&path, 0, what);
         Ok(())
@@ -153,6 +149,30 @@ impl Shared {
         if !lock(&self.incidents).iter().any(|known| known.what == what) {
             self.note_incident(&self.paths.run(entry.experiment_id, entry.run_id), 0, what);
         }
+    }
+
+    /// The runs of these experiments, of all when there are none, in no order.
+    pub(super) fn listed(&self, experiments: &[ExperimentId], view: View) -> Result<Vec<Run>> {
+        let entries: Vec<RunEntry> = {
+            let mut journal = lock(&self.journal);
+            self.refresh_for_reading(&mut journal)?;
+            let wanted = |entry: &&RunEntry| {
+                let is_of_these = experiments.is_empty() || experiments.contains(&entry.experiment_id);
+                is_of_these && entry.state != EntryState::Removed
+            };
+            journal.entries().values().filter(wanted).cloned().collect()
+        };
+        let mut runs = Vec::new();
+        for entry in &entries {
+            match self.run_from_entry(entry) {
+                Ok(run) => runs.push(run),
+                Err(Error::NotFound { .. }) => {}
+                // One run that cannot be read does not hide the others.
+                Err(error) => self.note_unread(entry, &error),
+            }
+        }
+        runs.retain(|run| view.shows(run.lifecycle_stage));
+        Ok(runs)
     }
 
     fn run_from_entry(&self, entry: &RunEntry) -> Result<Run> {
@@ -290,25 +310,8 @@ impl Store {
     /// # Errors
     /// System errors.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
-        let entries: Vec<RunEntry> = {
-            let mut journal = lock(&self.shared.journal);
-            self.shared.refresh_for_reading(&mut journal)?;
-            let wanted = |entry: &&RunEntry| {
-                let experiment = filter.experiment_id.is_none_or(|id| id == entry.experiment_id);
-                experiment && entry.state != EntryState::Removed
-            };
-            journal.entries().values().filter(wanted).cloned().collect()
-        };
-        let mut runs = Vec::new();
-        for entry in &entries {
-            match self.shared.run_from_entry(entry) {
-                Ok(run) => runs.push(run),
-                Err(Error::NotFound { .. }) => {}
-                // One run that cannot be read does not hide the others.
-                Err(error) => self.shared.note_unread(entry, &error),
-            }
-        }
-        runs.retain(|run| filter.view.shows(run.lifecycle_stage));
+        let experiments: Vec<ExperimentId> = filter.experiment_id.into_iter().collect();
+        let mut runs = self.shared.listed(&experiments, filter.view)?;
         runs.sort_by(|a, b| (b.start_time, a.id).cmp(&(a.start_time, b.id)));
         Ok(runs)
     }

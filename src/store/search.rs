@@ -1,6 +1,6 @@
 //! Finding runs: a filter, an order, and pages.
 
-use super::{RunFilter, Store, View};
+use super::{Store, View};
 use crate::error::{Error, Result};
 use crate::search::{Filter, RunOrder};
 use crate::types::{ExperimentId, Run, RunId};
@@ -80,12 +80,8 @@ impl Store {
     /// [`Error::InvalidArgument`] when [`RunQuery::after`] is none that a page gave; system errors.
     pub fn search(&self, query: &RunQuery) -> Result<RunPage> {
         let after = query.after.as_deref().map(place).transpose()?;
-        let mut runs = self.runs(&RunFilter { experiment_id: None, view: query.view })?;
-        let wanted = |run: &Run| {
-            let experiment = query.experiments.is_empty() || query.experiments.contains(&run.experiment_id);
-            experiment && query.filter.as_ref().is_none_or(|filter| filter.matches(run))
-        };
-        runs.retain(wanted);
+        let mut runs = self.shared.listed(&query.experiments, query.view)?;
+        runs.retain(|run| query.filter.as_ref().is_none_or(|filter| filter.matches(run)));
         runs.sort_by(|a, b| query.order.compare(a, b));
         let start = after.map_or(0, |(count, id)| {
             // A run that is no longer found leaves its number.
