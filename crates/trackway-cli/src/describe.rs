@@ -4,7 +4,7 @@ use crate::style::Style;
 use crate::text::now_ms;
 use crate::values;
 use serde_json::{Map, Value, json};
-use trackway::{LifecycleStage, MetricSummary, Point, Run, RunStatus, StatusCause};
+use trackway::{DatasetInput, LifecycleStage, MetricSummary, Point, Run, RunStatus, StatusCause};
 
 /// The colour of a status.
 pub(crate) fn status_style(status: RunStatus) -> Style {
@@ -67,6 +67,14 @@ pub(crate) fn run_json(run: &Run, experiment: &str) -> Value {
         "start_ms": run.start_time, "end_ms": run.end_time, "duration_ms": duration_ms(run),
         "lifecycle_stage": stage(run.lifecycle_stage), "deleted_ms": run.deleted_at,
         "points": points(run), "params": run.params, "tags": run.tags, "metrics": metrics,
+        "datasets": run.datasets.iter().map(dataset_json).collect::<Vec<_>>(),
+    })
+}
+
+fn dataset_json(dataset: &DatasetInput) -> Value {
+    json!({
+        "name": dataset.name, "digest": dataset.digest, "source_type": dataset.source_type, "source": dataset.source,
+        "schema": dataset.schema, "profile": dataset.profile, "tags": dataset.tags,
     })
 }
 
