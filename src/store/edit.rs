@@ -3,7 +3,7 @@
 use super::open::sync_up;
 use super::run_view::RunView;
 use super::{Shared, Store};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::format::record::{Change, Meta};
 use crate::types::{RunId, RunName, TagKey, check_value};
 
@@ -21,12 +21,7 @@ impl Shared {
         }
         // The change will be durable, and says what the run was: what the run's ended writers logged must not be less so.
         // Nor must what makes the change needless, which a call may have left that was killed before it was durable.
-        for (_, path) in &view.files.logs {
-            match self.env.fs.open_write(path).and_then(|file| file.sync()) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(path, "sync"),
-                _ => {}
-            }
-        }
+        view.files.logs.iter().try_for_each(|(_, path)| self.sync_log(path))?;
         let dir = self.paths.run(entry.experiment_id, id);
         let Some(change) = change else { return sync_up(&self.env, &dir, self.paths.root()) };
         let record = Meta { at_us: self.time_after(view.state.latest_us()), change };

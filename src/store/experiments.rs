@@ -1,5 +1,6 @@
 //! Experiments: one small file each, replaced as a whole under the store's lock.
 
+use super::open::read_start;
 use super::{Shared, Store, twice};
 use crate::catalog::write_new;
 use crate::error::{Error, IoContext, Result};
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 /// Longest file of an experiment: thousands of the longest tags.
-const MAX_FILE_BYTES: u64 = 1 << 30;
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// The experiment that every store has.
 pub(super) const DEFAULT_NAME: &str = "Default";
@@ -46,13 +47,10 @@ impl Shared {
             }
             file => file.at(&path, "open")?,
         };
-        let len = file.len().at(&path, "measure")?;
-        if len > MAX_FILE_BYTES {
+        if file.len().at(&path, "measure")? > MAX_FILE_BYTES {
             return Err(Error::corrupt(&path, 0, "it is far longer than the file of an experiment"));
         }
-        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
-        let read = file.read_at(&mut bytes, 0).at(&path, "read")?;
-        bytes.truncate(read);
+        let bytes = read_start(&*file, &path, MAX_FILE_BYTES)?;
         let header = Header::decode(&bytes, FileType::Experiment).map_err(|error| header_error(&path, error))?;
         let corrupt = |at: usize| {
             let path = &path;

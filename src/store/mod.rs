@@ -1,7 +1,8 @@
 //! Wires everything: the only folder with threads, and with locks that have an order.
 //!
 //! Order of locks, outermost first; nobody takes an outer one while holding an inner one:
-//! scrub, maintenance, compaction lock (file), run lock (file), store lock (file), journal, heads and segments, a writer's committer, its appender.
+//! scrub, maintenance, compaction lock (file), run lock (file), store lock (file), journal, heads and segments, a
+//! writer's committer, its appender.
 
 mod ahead;
 mod append_lock;
@@ -161,8 +162,6 @@ pub(crate) struct Shared {
     seal_alarm: worker::Alarm,
 }
 
-/// Takes a mutex. A panic while it was held left no half-done state: all of them guard values that are replaced, or
-/// state whose writer poisons itself.
 /// Reads what looks damaged once more before that is believed: a bit can flip on its way from the medium.
 fn twice<T>(read: impl Fn() -> Result<T>) -> Result<T> {
     match read() {
@@ -171,6 +170,8 @@ fn twice<T>(read: impl Fn() -> Result<T>) -> Result<T> {
     }
 }
 
+/// Takes a mutex. A panic while it was held left no half-done state: all of them guard values that are replaced, or
+/// state whose writer poisons itself.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ use super::{Open, Shared, Store, twice};
 use crate::catalog::{Journal, write_new};
 use crate::env::sync::Mutex;
 use crate::env::sync::atomic::AtomicU64;
-use crate::env::{Env, FileKind};
+use crate::env::{Env, File, FileKind};
 use crate::error::{Error, IoContext, Result};
 use crate::format::header::{FileType, Header, decode_body, encode_file};
 use crate::log::header_error;
@@ -156,14 +156,20 @@ fn read_only_folder(paths: &Paths, error: Error) -> Error {
     }
 }
 
+/// The bytes of a file, the first `most` of a longer one.
+pub(super) fn read_start(file: &dyn File, path: &Path, most: u64) -> Result<Vec<u8>> {
+    let len = file.len().at(path, "measure")?.min(most);
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+    let read = file.read_at(&mut bytes, 0).at(path, "read")?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
 /// Checks magic, version and checksum of the file that makes a folder a store; answers whether it may be written.
 pub(super) fn check_store_file(env: &Env, paths: &Paths) -> Result<bool> {
     let path = paths.store_file();
     let file = env.fs.open(&path).at(&path, "open")?;
-    let len = file.len().at(&path, "measure")?;
-    let mut bytes = vec![0; usize::try_from(len.min(1 << 20)).unwrap_or(0)];
-    let read = file.read_at(&mut bytes, 0).at(&path, "read")?;
-    bytes.truncate(read);
+    let bytes = read_start(&*file, &path, 1 << 20)?;
     let header = Header::decode(&bytes, FileType::Store).map_err(|error| header_error(&path, error))?;
     decode_body(&bytes, &header).map_err(|error| Error::corrupt(&path, error.offset as u64, error.to_string()))?;
     Ok(header.writable)

@@ -95,6 +95,14 @@ impl Shared {
         })
     }
 
+    /// Makes durable what somebody else has logged, unless it was sealed meanwhile.
+    pub(super) fn sync_log(&self, path: &Path) -> Result<()> {
+        match self.env.fs.open_write(path).and_then(|file| file.sync()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at(path, "sync"),
+            _ => Ok(()),
+        }
+    }
+
     /// Looks at the locks of the run's logs. When somebody writes to it, the logs of those who vanished are made
     /// durable, and the rest is left to him: reading live logs is not for every process that opens the store.
     fn leave_to_live_writer(&self, dir: &Path) -> Result<bool> {
@@ -106,12 +114,7 @@ impl Shared {
         if !logs.iter().any(is_live) {
             return Ok(false);
         }
-        for path in logs.iter().filter(|path| !is_live(path)) {
-            match self.env.fs.open_write(path).and_then(|file| file.sync()) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(path, "sync"),
-                _ => {}
-            }
-        }
+        logs.iter().filter(|path| !is_live(path)).try_for_each(|path| self.sync_log(path))?;
         sync_up(&self.env, dir, self.paths.root())?;
         Ok(true)
     }

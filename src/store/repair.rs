@@ -4,8 +4,9 @@
 //! file is durable in `quarantine/` before its place is given up, and what takes its place is durable before it goes. What a
 //! run's files no longer say and the catalog still knows is written to a file of the run before the catalog forgets it.
 
+use super::experiments::{DEFAULT_NAME, MAX_FILE_BYTES};
 use super::maintenance::{Progress, seal_pending};
-use super::open::check_store_file;
+use super::open::{check_store_file, read_start};
 use super::paths::Paths;
 use super::quarantine::{copy_aside, move_aside};
 use super::verify::{Damage, Found, Kind, Survey, read_catalog};
@@ -154,7 +155,7 @@ impl Shared {
         let corrupt = || survey.found.iter().filter(|found| found.corrupt);
         if !survey.unlike.is_empty() || corrupt().any(|found| found.kind == Kind::Catalog) {
             let damaged = corrupt().any(|found| found.kind == Kind::Catalog);
-            report.repairs.extend(self.repair_catalog(damaged)?);
+            report.repairs.push(self.repair_catalog(damaged)?);
         }
         // Before the experiments: their runs remember their names.
         let mut runs: BTreeMap<(ExperimentId, RunId), BTreeSet<&Path>> = BTreeMap::new();
@@ -176,7 +177,7 @@ impl Shared {
 
     /// Writes the catalog anew from what is known, and where that is not all, from the run folders. `damaged`: else it is
     /// whole and says what is not so of some runs, which is put right run by run.
-    fn repair_catalog(&self, damaged: bool) -> Result<Option<Repair>> {
+    fn repair_catalog(&self, damaged: bool) -> Result<Repair> {
         let path = self.paths.catalog_file();
         let is_file = |path: &Path| self.env.fs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::File);
         // What is no file is moved where the journal is made anew.
@@ -191,7 +192,7 @@ impl Shared {
         }
         let what =
             if damaged { "it was made anew" } else { "what it says is brought in line with the files of the runs" };
-        Ok(Some(Repair { path, aside, what: what.to_owned() }))
+        Ok(Repair { path, aside, what: what.to_owned() })
     }
 
     fn repair_experiment(&self, id: ExperimentId) -> Result<Repair> {
@@ -209,7 +210,7 @@ impl Shared {
                 "only its header was damaged: it is as before"
             }
             None if id == ExperimentId::DEFAULT => {
-                self.new_experiment(id, super::experiments::DEFAULT_NAME)?;
+                self.new_experiment(id, DEFAULT_NAME)?;
                 "it was made anew; its tags and whether it was deleted are lost"
             }
             None => {
@@ -222,10 +223,7 @@ impl Shared {
 
     /// The experiment, when its file has a damaged header and a body that passes its checksum.
     fn salvage_experiment(&self, id: ExperimentId, path: &Path) -> Option<Experiment> {
-        let file = self.env.fs.open(path).ok()?;
-        let mut bytes = vec![0; usize::try_from(file.len().ok()?.min(1 << 30)).ok()?];
-        let read = file.read_at(&mut bytes, 0).ok()?;
-        bytes.truncate(read);
+        let bytes = read_start(&*self.env.fs.open(path).ok()?, path, MAX_FILE_BYTES).ok()?;
         let file_id = rebuild(&bytes, FileType::Experiment, [0; 16])?;
         let body = decode_body(&bytes, &Header::new(FileType::Experiment, file_id, [0; 16])).ok()?;
         experiment::decode(body).ok().filter(|experiment| experiment.id == id)

@@ -109,10 +109,7 @@ impl Patient<'_> {
     }
 
     fn view(&self) -> Result<RunView> {
-        let files = RunFiles::scan(self.shared, self.run, &self.dir)?;
-        let view = RunView::from_files(self.shared, self.experiment, self.run, files)?;
-        let (name, state) = (self.run.to_string(), "is being written; repair it when its writers have ended");
-        view.ok_or(Error::InvalidState { what: "run", name, state })
+        RunView::of_files(self.shared, self.experiment, self.run)
     }
 
     /// How many points its files say that the run has.

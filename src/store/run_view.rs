@@ -59,12 +59,25 @@ impl RunView {
     /// with the power, was never acknowledged to be durable.
     pub(crate) fn read(shared: &Shared, experiment_id: ExperimentId, id: RunId) -> Result<Self> {
         let dir = shared.paths.run(experiment_id, id);
+        loop {
+            let view = Self::of_files(shared, experiment_id, id)?;
+            if view.is_blank() {
+                return Err(Error::not_found("run", id));
+            }
+            // A log that was sealed after the listing looks as if its writer were gone. Before that is believed the
+            // folder must still say the same.
+            if !view.seems_vanished() || view.files.is_same(&RunFiles::scan(shared, id, &dir)?) {
+                return Ok(view);
+            }
+        }
+    }
+
+    /// What the files of the run say of it, be it nothing.
+    pub(super) fn of_files(shared: &Shared, experiment_id: ExperimentId, id: RunId) -> Result<Self> {
+        let dir = shared.paths.run(experiment_id, id);
         let mut times_overtaken = 0;
         loop {
             let files = RunFiles::scan(shared, id, &dir)?;
-            if files.is_empty() {
-                return Err(Error::not_found("run", id));
-            }
             match Self::from_files(shared, experiment_id, id, files) {
                 // Sealed between listing and opening: the segment is there now.
                 Err(error) if error.is_missing_file() => {}
@@ -72,20 +85,16 @@ impl RunView {
                 Ok(None) => {
                     return Err(Error::corrupt(&dir, 0, "a log says that the one before it is longer than it is"));
                 }
-                Ok(Some(view)) if view.is_blank() => return Err(Error::not_found("run", id)),
-                // A log that was sealed after the listing looks as if its writer were gone. Before that is believed
-                // the folder must still say the same.
-                Ok(Some(view)) if view.seems_vanished() && !view.files.is_same(&RunFiles::scan(shared, id, &dir)?) => {}
                 Ok(Some(view)) => return Ok(view),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// What these files say of the run, be it nothing. `None` when a writer went on from one of its logs to the next while
+    /// `None` when a writer went on from one of its logs to the next while
     /// they were read one after the other: the calls that came to the first one meanwhile would be missing, and later
     /// ones be there.
-    pub(super) fn from_files(
+    fn from_files(
         shared: &Shared,
         experiment_id: ExperimentId,
         id: RunId,

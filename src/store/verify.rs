@@ -2,7 +2,7 @@
 //! no checksum tells: whether the catalog says of a run what the run's files say.
 
 use super::maintenance::Progress;
-use super::open::check_store_file;
+use super::open::{check_store_file, read_start};
 use super::paths::{RunEntryName, parse_run_entry};
 use super::run_files::RunFiles;
 use super::run_view::{RunView, decode_meta};
@@ -186,9 +186,7 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Kind)>> {
 /// Checks the catalog and gives what it says of each run, with the place of the entry.
 pub(super) fn read_catalog(env: &Env, path: &Path, entries: &mut Vec<(u64, RunEntry)>) -> Result<()> {
     let file = env.fs.open(path).at(path, "open")?;
-    let mut bytes = vec![0; usize::try_from(file.len().at(path, "measure")?).unwrap_or(0)];
-    let read = file.read_at(&mut bytes, 0).at(path, "read")?;
-    bytes.truncate(read);
+    let bytes = read_start(&*file, path, u64::MAX)?;
     let header = Header::decode(&bytes, FileType::Catalog).map_err(|error| header_error(path, error))?;
     let mut reader = Reader::new(bytes.get(HEADER_LEN..).unwrap_or_default());
     loop {
