@@ -11,6 +11,7 @@ use crate::options::Compression;
 use crate::segment::{SegmentReader, SegmentWriter, Written};
 use crate::store::paths::{RunEntryName, parse_run_entry, segment_name};
 use crate::types::{ExperimentId, LogId, RunId};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How far long work has come.
@@ -291,6 +292,18 @@ impl Shared {
     }
 }
 
+/// Takes a run out of the catalog and out of sight, in one step each, so that nobody finds half a run. Returns where its
+/// files are then.
+fn hide(shared: &Shared, experiment_id: ExperimentId, run_id: RunId) -> Result<PathBuf> {
+    let entry = RunEntry { run_id, experiment_id, state: EntryState::Removed };
+    shared.with_journal(|journal| journal.append(entry, true))?;
+    let (dir, trash) = (shared.paths.run(experiment_id, run_id), shared.paths.trash());
+    shared.env.fs.create_dir_all(&trash).at(&trash, "create")?;
+    let gone = trash.join(format!("{run_id}-{:016x}", shared.env.clock.random()));
+    shared.env.fs.rename(&dir, &gone).at(&dir, "move to the trash")?;
+    Ok(gone)
+}
+
 /// Removes a deleted run whose retention has passed. Returns whether it did.
 pub(super) fn drop_deleted(shared: &Shared, experiment_id: ExperimentId, run_id: RunId) -> Result<bool> {
     let _run_lock = shared.lock_run(run_id)?;
@@ -304,13 +317,16 @@ pub(super) fn drop_deleted(shared: &Shared, experiment_id: ExperimentId, run_id:
     if !due || view.live_logs > 0 || !view.files.damage.is_empty() {
         return Ok(false);
     }
-    let entry = RunEntry { run_id, experiment_id, state: EntryState::Removed };
-    shared.with_journal(|journal| journal.append(entry, true))?;
-    let (dir, trash) = (shared.paths.run(experiment_id, run_id), shared.paths.trash());
-    shared.env.fs.create_dir_all(&trash).at(&trash, "create")?;
-    // Out of sight in one step, so that nobody finds half a run; then the bytes.
-    let gone = trash.join(format!("{run_id}-{:016x}", shared.env.clock.random()));
-    shared.env.fs.rename(&dir, &gone).at(&dir, "move to the trash")?;
+    let known = shared.entry(run_id)?;
+    let gone = match hide(shared, experiment_id, run_id) {
+        Ok(gone) => gone,
+        Err(error) => {
+            // The run is still in its place: who reads the catalog only must find it, too.
+            let _ = shared.with_journal(|journal| journal.append(known, false));
+            return Err(error);
+        }
+    };
+    let trash = shared.paths.trash();
     // Durably out of sight before its files go one by one: a power loss must not bring back a part of the run.
     shared.env.fs.sync_dir(&trash).at(&trash, "sync")?;
     let runs = shared.paths.runs(experiment_id);

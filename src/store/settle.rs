@@ -4,6 +4,7 @@
 //! removed; both are there for a moment, and the segment says that it covers the log. The catalog learns of the run
 //! last; until then the run's files are asked.
 
+use super::open::sync_up;
 use super::paths::{RunEntryName, parse_run_entry, segment_name};
 use super::quarantine::{copy_aside, is_zero_from};
 use super::run_view::{DeadLog, RunView};
@@ -153,6 +154,11 @@ impl Shared {
             return Ok(false);
         }
         self.sweep_artifacts(&dir);
+        // Whoever wrote a change of the run may have died before its name was durable, and the catalog's page may reach the
+        // medium before it. Points are beside the log they come from until their segment has its name.
+        if view.files.segments.iter().any(|segment| segment.series().is_empty()) {
+            sync_up(&self.env, &dir, self.paths.root())?;
+        }
         self.tell_catalog(experiment, run)?;
         Ok(true)
     }

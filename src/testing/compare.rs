@@ -35,6 +35,10 @@ impl Runner {
     pub(super) fn hold(&mut self, second: bool, run: u8) -> Checked {
         let (Some(process), Some(id)) = (self.process(second), self.pick_run(run)) else { return Ok(()) };
         let Ok(snapshot) = process.store.snapshot(id) else { return Ok(()) };
+        if snapshot.damage().iter().any(|error| self.is_fault(error)) {
+            // It says what it could not read, and that is all it shows of it.
+            return Ok(());
+        }
         self.disk.spare_looks(true);
         let run = observe_run(&snapshot, String::new(), false);
         self.disk.spare_looks(false);

@@ -298,7 +298,7 @@ impl Runner {
     }
 
     /// What a failing machine may answer.
-    fn is_fault(&self, error: &Error) -> bool {
+    pub(super) fn is_fault(&self, error: &Error) -> bool {
         match error.kind() {
             ErrorKind::Io | ErrorKind::DiskFull => self.faulty,
             // Of a good medium: the next look brings what was written.

@@ -426,3 +426,44 @@ fn a_log_that_is_shorter_than_its_first_page_was_never_synced() {
         ],
     );
 }
+
+/// The deletion of a run was killed before its name was durable. Who opened the store next told the catalog of it, and the
+/// power loss kept the catalog's page and took the deletion: the run was hidden, by no file's word.
+#[test]
+fn the_catalog_learns_of_a_change_once_it_is_durable() {
+    passes(
+        &Setup { seed: 0, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::End { writer: 0, status: 0 },
+            Op::Maintain { second: false },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::FlipRead { after: 0 },
+            Op::Resume { second: false, run: 1 },
+            Op::DeleteRun { second: false, run: 0 },
+            Op::Resume { second: false, run: 1 },
+        ],
+        &[
+            Crash { at: 85, point: CrashPoint::Before, power: false },
+            Crash { at: 22, point: CrashPoint::Before, power: true },
+        ],
+    );
+}
+
+/// The removal of a run whose time had come failed when its entry was to be made durable. The run was still there, and
+/// who read the catalog alone did not find it.
+#[test]
+fn a_removal_that_failed_leaves_the_run_where_it_was() {
+    passes(
+        &Setup { seed: 0, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Reopen { second: false },
+            Op::DeleteRun { second: false, run: 0 },
+            Op::Advance,
+            Op::Fail { after: 1, full: false },
+            Op::Compact { second: false },
+        ],
+        &[],
+    );
+}
