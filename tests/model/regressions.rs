@@ -467,3 +467,22 @@ fn a_removal_that_failed_leaves_the_run_where_it_was() {
         &[],
     );
 }
+
+/// Somebody renamed a run that is being written; the sync that this entails failed, and the pages were clean. The writer's
+/// own sync has to be told.
+#[test]
+fn a_writer_learns_that_anothers_sync_has_lost_its_pages() {
+    passes(
+        &Setup { seed: 0, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Compact { second: false },
+            Op::Columns { writer: 0, metric: 0, len: 51, shape: 0, step: 0, time: 0, value: 0 },
+            Op::Fail { after: 0, full: false },
+            Op::Rename { second: false, run: 0, name: 0 },
+            Op::Sync { writer: 0 },
+            Op::Reopen { second: false },
+        ],
+        &[Crash { at: 73, point: CrashPoint::Before, power: true }],
+    );
+}

@@ -186,7 +186,7 @@ impl SimDisk {
 
     /// The `n`-th changing call from now (1 = the next one) fails with `kind`, once. Stores into mapped extents are not
     /// counted. A write may have written its beginning. A sync that fails marks what was dirty as clean without making
-    /// it durable: it never becomes so unless written again.
+    /// it durable: it never becomes so unless written again. The next sync through each other handle that is open says so.
     pub(crate) fn fail_after(&self, n: u64, kind: io::ErrorKind) {
         self.state().plan_fault(n, None, kind);
     }

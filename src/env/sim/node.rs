@@ -37,6 +37,8 @@ pub(super) struct FileNode {
     pub(super) blocks: BTreeSet<u64>,
     durable_blocks: BTreeSet<u64>,
     pub(super) modified_us: u64,
+    /// How many syncs have failed. Who has the file open is told of each once, as Linux does since 4.13.
+    pub(super) failed_syncs: u64,
     /// Somebody mapped the file as immutable: from now on a write is a bug of the store.
     pub(super) frozen: bool,
 }
@@ -161,6 +163,7 @@ impl FileNode {
     pub(super) fn fail_sync(&mut self) {
         self.lost.extend(std::mem::take(&mut self.dirty).into_keys());
         self.lens = None;
+        self.failed_syncs += 1;
     }
 
     /// Flips bits on the medium and in the cache alike: rot, which no write made.

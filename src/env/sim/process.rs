@@ -12,7 +12,7 @@ use super::node::BLOCK;
 use super::state::{Apply, State};
 use super::tree::{Ino, Node};
 use super::{Op, ReadOp, SimDisk};
-use crate::env::sync::thread;
+use crate::env::sync::{Mutex, PoisonError, thread};
 use crate::env::{Clock, DirEntry, Extent, File, FileKind, Fs, Lock, Metadata, Region, Window};
 
 /// Real time after which a lock that nobody gives back counts as a deadlock of the test.
@@ -46,7 +46,8 @@ impl SimFs {
     /// Not to be dropped while `state` is locked: a handle locks it to close itself.
     fn handle(&self, state: &mut State, ino: Ino, writable: bool) -> SimFile {
         let id = state.open(self.pid, ino);
-        SimFile { disk: self.disk.clone(), pid: self.pid, ino, id, writable }
+        let told = state.tree.file(ino).map_or(0, |file| file.failed_syncs);
+        SimFile { disk: self.disk.clone(), pid: self.pid, ino, id, writable, told: Arc::new(Mutex::new(told)) }
     }
 }
 
@@ -185,6 +186,8 @@ struct SimFile {
     ino: Ino,
     id: u64,
     writable: bool,
+    /// Of how many failed syncs of the file this handle was told, or that were before it.
+    told: Arc<Mutex<u64>>,
 }
 
 impl SimFile {
@@ -274,7 +277,8 @@ impl File for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.disk.state().mutate(self.pid, Op::Sync, |state, apply| state.sync(self.ino, apply))
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.disk.state().mutate(self.pid, Op::Sync, |state, apply| state.sync(self.ino, &mut told, apply))
     }
 
     fn try_lock(&self) -> io::Result<bool> {
@@ -313,7 +317,8 @@ impl File for SimFile {
         let mut bytes = vec![0; len];
         read(&mut state, self.ino, &mut bytes, offset)?;
         let id = state.open(self.pid, self.ino);
-        let file = Self { disk: self.disk.clone(), pid: self.pid, ino: self.ino, id, writable: self.writable };
+        let told = Arc::clone(&self.told);
+        let file = Self { disk: self.disk.clone(), pid: self.pid, ino: self.ino, id, writable: self.writable, told };
         Ok(Window::Other(Box::new(SimExtent { file, offset, bytes, mapped })))
     }
 }

@@ -386,14 +386,18 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn sync(&mut self, ino: Ino, apply: Apply) -> io::Result<()> {
+    /// `told`: of how many failures the caller's handle knows. One that it was not told of is an error now, although
+    /// what was written since is synced.
+    pub(super) fn sync(&mut self, ino: Ino, told: &mut u64, apply: Apply) -> io::Result<()> {
         let file = self.tree.file_mut(ino)?;
         if apply == Apply::Failed {
             file.fail_sync()
         } else {
             file.sync()
         }
-        Ok(())
+        let is_news = *told < file.failed_syncs && apply != Apply::Failed;
+        *told = file.failed_syncs;
+        if is_news { Err(io::Error::other("an earlier sync through another handle failed")) } else { Ok(()) }
     }
 
     pub(super) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {

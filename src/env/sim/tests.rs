@@ -166,6 +166,21 @@ fn a_failed_sync_makes_nothing_durable_ever() {
 }
 
 #[test]
+fn every_open_handle_is_told_of_a_failed_sync_once() {
+    let disk = SimDisk::new(1);
+    let env = disk.process();
+    durable(&env, "/f", &[1; 1024]);
+    let (mine, other) = (env.fs.open_write(path("/f")).unwrap(), env.fs.open_write(path("/f")).unwrap());
+    mine.write_at(&[2; 512], 0).unwrap();
+    disk.fail_op(Op::Sync, 1, ErrorKind::Other);
+    assert!(other.sync().is_err());
+    let later = env.fs.open_write(path("/f")).unwrap();
+    assert!(later.sync().is_ok() && other.sync().is_ok());
+    assert!(mine.sync().is_err());
+    assert!(mine.sync().is_ok());
+}
+
+#[test]
 fn a_killed_process_has_no_effect_and_holds_nothing() {
     let disk = SimDisk::new(1);
     let (victim, other) = (disk.process(), disk.process());
