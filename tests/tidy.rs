@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("log", &["env", "error", "format", "limits", "types"]),
     ("segment", &["codec", "env", "error", "format", "limits", "log", "types"]),
     ("search", &["error", "types"]),
-    ("catalog", &["env", "error", "format", "limits", "types"]),
+    ("catalog", &["env", "error", "format", "limits", "search", "types"]),
     ("compact", &["error", "format", "segment", "types"]),
     ("query", &["error", "store", "types"]),
 ];

@@ -1,11 +1,18 @@
-//! The catalog file: entries of runs, appended by all processes of the store under its lock.
+//! The catalog file: an index of ended runs, then entries, appended by all processes of the store under its lock.
 //!
 //! Everything here is derived. A file that is damaged or torn is not mended but rewritten from what the run folders
-//! say. Readers take no lock: an entry that is not wholly there yet is read the next time.
+//! say. Readers take no lock: an entry that is not wholly there yet is read the next time. The index is a snapshot of its
+//! moment, and whatever entries follow overrule it. It may turn out to be damaged when a part of it is first used: the
+//! journal is *lost* from then on, and who uses it makes it anew.
 
+use super::build;
+use super::index::{Group, Index};
+use super::known::{Brief, Known, KnownState};
+use super::view::{Catalog, Hidden};
 use crate::env::{Env, File};
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, encode_many, encode_one, next_entry};
+use crate::format::catalog_column::MAX_ROWS;
 use crate::format::header::{FileType, HEADER_LEN, Header};
 use crate::format::wire::Reader;
 use crate::limits;
@@ -14,12 +21,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The file is rewritten when it has grown by this many bytes, and to twice its size, since it was last.
+/// The file is rewritten when the entries have grown by this many bytes, and to a quarter of the index: what they say is
+/// kept in memory.
 const MIN_GROWTH_BYTES: u64 = 1 << 20;
-/// Metrics of the runs in one compressed entry, the last run apart: enough to compress well, a few MiB at most.
-const METRICS_PER_ENTRY: usize = 16_384;
+/// Runs in one compressed entry.
+const RUNS_PER_ENTRY: usize = 16_384;
 
-/// The entries that were read so far, and where to read on.
+/// What was read so far, and where to read on.
 #[derive(Debug)]
 pub(crate) struct Journal {
     env: Env,
@@ -27,13 +35,16 @@ pub(crate) struct Journal {
     file: Option<(FileId, Arc<dyn File>)>,
     /// End of the entries that were read, in the file of `file`.
     at: u64,
-    /// Where the rewritten part ends.
-    rewritten: u64,
+    /// Where the index ends and the entries begin.
+    begin: u64,
     /// What this handle knows to be on the medium: the entries up to here, and whether the file under its name. Who wrote
     /// the rest, or gave the file its name, may have died before he synced it.
     durable: u64,
     is_named: bool,
-    entries: BTreeMap<RunId, RunEntry>,
+    index: Option<Arc<Index>>,
+    /// The rows of the index that `later` overrules.
+    hidden: Arc<Hidden>,
+    later: BTreeMap<RunId, Arc<Known>>,
     /// True when the file is missing, damaged or torn: it has to be rewritten, after a look at the run folders.
     lost: bool,
 }
@@ -46,10 +57,12 @@ impl Journal {
             path,
             file: None,
             at: 0,
-            rewritten: 0,
+            begin: 0,
             durable: 0,
             is_named: false,
-            entries: BTreeMap::new(),
+            index: None,
+            hidden: Arc::default(),
+            later: BTreeMap::new(),
             lost: true,
         }
     }
@@ -67,42 +80,113 @@ impl Journal {
         }
     }
 
-    pub(crate) fn entries(&self) -> &BTreeMap<RunId, RunEntry> {
-        &self.entries
+    /// Damage of the index makes the journal lost.
+    fn noted<T>(&mut self, result: Result<T>) -> Result<T> {
+        self.lost |= matches!(result, Err(Error::Corrupt { .. }));
+        result
     }
 
-    pub(crate) fn get(&self, run: RunId) -> Option<&RunEntry> {
-        self.entries.get(&run)
+    /// The row of a run, unless a later entry overrules it.
+    fn row(&self, run: RunId) -> Result<Option<(&Index, usize)>> {
+        let Some(index) = self.index.as_deref() else { return Ok(None) };
+        Ok(index.find(run)?.filter(|row| !self.hidden.contains(*row)).map(|row| (index, row)))
+    }
+
+    /// What is known of a run. Cost: of one in the index, its whole group is unpacked.
+    pub(crate) fn entry(&mut self, run: RunId) -> Result<Option<RunEntry>> {
+        if let Some(known) = self.later.get(&run) {
+            return Ok(Some(known.to_entry()));
+        }
+        let found = self.row(run).and_then(|found| {
+            let Some((index, row)) = found else { return Ok(None) };
+            let (group, at) = index.place(row)?;
+            Ok(group.entries(&[at])?.pop())
+        });
+        self.noted(found)
+    }
+
+    /// Where a run is and how far the catalog can be believed about it.
+    pub(crate) fn brief(&mut self, run: RunId) -> Result<Option<Brief>> {
+        if let Some(known) = self.later.get(&run) {
+            return Ok(Some(known.brief()));
+        }
+        let found = self.row(run).and_then(|found| {
+            let Some((index, row)) = found else { return Ok(None) };
+            let (group, at) = index.place(row)?;
+            Ok(group.states()?.get(at).copied().map(Brief::of_row))
+        });
+        self.noted(found)
+    }
+
+    /// Every run that was not removed, and those of which the removal is said here. By id.
+    pub(crate) fn briefs(&mut self) -> Result<Vec<Brief>> {
+        let briefs = self.view().briefs();
+        self.noted(briefs)
+    }
+
+    /// The runs of which the files have to be asked.
+    pub(crate) fn unsettled(&self) -> Vec<Brief> {
+        self.later.values().map(|known| known.brief()).filter(Brief::is_unsettled).collect()
+    }
+
+    /// All that is known at this moment, to be looked at without the journal's lock.
+    pub(crate) fn view(&self) -> Catalog {
+        Catalog {
+            index: self.index.clone(),
+            hidden: Arc::clone(&self.hidden),
+            later: self.later.values().cloned().collect(),
+        }
+    }
+
+    /// The index turned out to be damaged.
+    pub(crate) fn lose(&mut self) {
+        self.lost = true;
     }
 
     /// Reads what other handles and processes have appended or rewritten. Costs two reads when nothing has changed.
     pub(crate) fn refresh(&mut self) -> Result<()> {
-        let current = self.open_current();
-        let Some((file_id, file)) = current else {
+        let Some((header, file)) = self.open_current() else {
             self.lost = true;
             return Ok(());
         };
-        if self.file.as_ref().is_none_or(|(known, _)| *known != file_id) {
-            self.entries.clear();
-            (self.at, self.lost, self.rewritten) = (HEADER_LEN as u64, false, HEADER_LEN as u64);
-            (self.durable, self.is_named) = (0, false);
-            self.file = Some((file_id, file));
+        if self.file.as_ref().is_none_or(|(known, _)| *known != header.file_id) {
+            self.begin(header, file)?;
         }
         self.read_on()
     }
 
-    fn open_current(&self) -> Option<(FileId, Arc<dyn File>)> {
+    fn open_current(&self) -> Option<(Header, Arc<dyn File>)> {
         let file = self.env.fs.open_write(&self.path).or_else(|_| self.env.fs.open(&self.path)).ok()?;
         let mut bytes = [0; HEADER_LEN];
         file.read_at(&mut bytes, 0).ok()?;
-        let header = Header::decode(&bytes, FileType::Catalog).ok()?;
-        Some((header.file_id, file))
+        Some((Header::decode(&bytes, FileType::Catalog).ok()?, file))
+    }
+
+    /// Begins with another file.
+    fn begin(&mut self, header: Header, file: Arc<dyn File>) -> Result<()> {
+        self.later.clear();
+        (self.index, self.hidden) = (None, Arc::default());
+        (self.begin, self.lost) = (HEADER_LEN as u64, false);
+        (self.durable, self.is_named) = (0, false);
+        if let Some(root_at) = root_at(&header) {
+            match Index::open(&*file, &self.path, header.file_id, root_at) {
+                Ok((index, end)) => {
+                    self.hidden = Arc::new(Hidden::new(index.rows()));
+                    (self.begin, self.index) = (end, Some(Arc::new(index)));
+                }
+                Err(Error::Corrupt { .. }) => self.lost = true,
+                Err(error) => return Err(error),
+            }
+        }
+        self.at = self.begin;
+        self.file = Some((header.file_id, file));
+        Ok(())
     }
 
     fn read_on(&mut self) -> Result<()> {
         let Some((file_id, file)) = &self.file else { return Ok(()) };
         let len = file.len().at(&self.path, "measure")?;
-        if len <= self.at {
+        if len <= self.at || self.lost {
             return Ok(());
         }
         if len - self.at > limits::MAX_SECTION_BYTES as u64 {
@@ -113,15 +197,17 @@ impl Journal {
         let mut bytes = vec![0; usize::try_from(len - self.at).unwrap_or(0)];
         let read = file.read_at(&mut bytes, self.at).at(&self.path, "read")?;
         bytes.truncate(read);
-        let (base, mut reader) = (self.at, Reader::new(&bytes));
+        let (file_id, base, mut reader) = (*file_id, self.at, Reader::new(&bytes));
         loop {
-            match next_entry(&mut reader, *file_id, self.at) {
+            match next_entry(&mut reader, file_id, self.at) {
                 Ok(Some(runs)) => {
                     self.at = base + reader.position() as u64;
-                    if runs.len() > 1 {
-                        self.rewritten = self.at;
+                    for run in runs {
+                        match Known::new(run) {
+                            Some(known) => self.learn(known)?,
+                            None => self.lost = true,
+                        }
                     }
-                    self.entries.extend(runs.into_iter().map(|run| (run.run_id, run)));
                 }
                 Ok(None) => return Ok(()),
                 Err(_) => {
@@ -132,18 +218,39 @@ impl Journal {
         }
     }
 
+    /// Overrules what was known of a run.
+    fn learn(&mut self, known: Known) -> Result<()> {
+        let row = self.row(known.run_id).map(|found| found.map(|(_, row)| row));
+        match row {
+            Ok(Some(row)) => Arc::make_mut(&mut self.hidden).insert(row),
+            Ok(None) => {}
+            // The row cannot be told from others any more.
+            Err(Error::Corrupt { .. }) => self.lost = true,
+            Err(error) => return Err(error),
+        }
+        self.later.insert(known.run_id, Arc::new(known));
+        Ok(())
+    }
+
     /// Appends an entry. The caller holds the catalog's lock and has called [`Self::refresh`] under it.
     pub(crate) fn append(&mut self, entry: RunEntry, durable: bool) -> Result<()> {
-        let grown = self.at > 2 * self.rewritten && self.at - self.rewritten > MIN_GROWTH_BYTES;
-        if self.lost || grown || self.is_torn()? {
-            self.entries.insert(entry.run_id, entry);
+        let grown = self.at - self.begin > MIN_GROWTH_BYTES.max(self.begin / 4);
+        let is_anew = self.lost || grown || self.is_torn()?;
+        let bytes = match &self.file {
+            Some((file_id, _)) if !is_anew => encode_one(*file_id, self.at, &entry),
+            _ => Vec::new(),
+        };
+        let Some(known) = Known::new(entry) else {
+            return Err(Error::corrupt(&self.path, self.at, "the records about a run cannot be read"));
+        };
+        if is_anew {
+            self.learn(known)?;
             return self.rewrite();
         }
-        let Some((file_id, file)) = &self.file else { return Ok(()) };
-        let bytes = encode_one(*file_id, self.at, &entry);
+        let Some((_, file)) = &self.file else { return Ok(()) };
         file.write_at(&bytes, self.at).at(&self.path, "write")?;
         self.at += bytes.len() as u64;
-        self.entries.insert(entry.run_id, entry);
+        self.learn(known)?;
         if durable { self.make_durable() } else { Ok(()) }
     }
 
@@ -168,48 +275,95 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes a new file with one entry a run, and takes the name. The caller holds the catalog's lock.
+    /// Writes a new file, with an index of all ended runs, and takes the name. The caller holds the catalog's lock.
     pub(crate) fn rewrite(&mut self) -> Result<()> {
         let file_id = FileId(self.env.clock.random_id());
-        let header = Header::new(FileType::Catalog, file_id, [0; 16]);
-        let mut bytes = header.encode().to_vec();
-        self.entries.retain(|_, entry| entry.state != EntryState::Removed);
-        let entries: Vec<&RunEntry> = self.entries.values().collect();
-        let weight = |entry: &RunEntry| match &entry.state {
-            EntryState::Settled(summary) => 1 + summary.metrics.len(),
-            _ => 1,
-        };
-        let mut rest = entries.as_slice();
-        while !rest.is_empty() {
-            let (mut count, mut sum) = (0, 0);
-            while count == 0 || (count < rest.len() && sum < METRICS_PER_ENTRY) {
-                sum += rest.get(count).map_or(0, |entry| weight(entry));
-                count += 1;
-            }
-            let (runs, more) = rest.split_at(count.min(rest.len()));
-            bytes.extend_from_slice(&encode_many(file_id, bytes.len() as u64, runs.iter().copied()));
-            rest = more;
-        }
+        let made = self.new_content(file_id);
+        let bytes = self.noted(made)?;
         let file = write_new(&self.env, &self.path, &bytes)?;
-        (self.at, self.rewritten) = (bytes.len() as u64, bytes.len() as u64);
+        let header =
+            Header::decode(&bytes, FileType::Catalog).unwrap_or(Header::new(FileType::Catalog, file_id, [0; 16]));
+        self.begin(header, file)?;
+        self.read_on()?;
         (self.durable, self.is_named) = (self.at, true);
-        (self.file, self.lost) = (Some((file_id, file)), false);
         Ok(())
     }
 
-    /// Adds entries of runs that are not known, and drops those of ended runs of which there is none, in memory only.
-    pub(crate) fn match_folders(&mut self, entries: Vec<RunEntry>) {
-        let there: BTreeSet<RunId> = entries.iter().map(|entry| entry.run_id).collect();
-        self.entries.retain(|run, entry| !entry.is_settled() || there.contains(run));
-        for entry in entries {
-            self.entries.entry(entry.run_id).or_insert(entry);
+    fn new_content(&self, file_id: FileId) -> Result<Vec<u8>> {
+        let mut settled: Vec<RunEntry> = Vec::new();
+        let mut others: Vec<RunEntry> = Vec::new();
+        for known in self.later.values() {
+            match known.state {
+                KnownState::Settled(_) => settled.push(known.to_entry()),
+                KnownState::Unsettled => others.push(known.to_entry()),
+                KnownState::Removed => {}
+            }
         }
+        let index = self.index.as_deref();
+        let groups = index.into_iter().flat_map(Index::groups).collect::<Result<Vec<Group<'_>>>>()?;
+        let last = groups.len().saturating_sub(1);
+        let (mut kept, mut loose) = (Vec::new(), Vec::new());
+        for (number, group) in groups.into_iter().enumerate() {
+            let first = group.first_row();
+            let left: Vec<usize> = (0..group.rows()).filter(|row| !self.hidden.contains(first + row)).collect();
+            // A small group at the end is filled up.
+            let is_open = number == last && group.rows() < MAX_ROWS && !settled.is_empty();
+            if left.len() == group.rows() && !is_open {
+                kept.push(group)
+            } else {
+                loose.append(&mut group.entries(&left)?)
+            }
+        }
+        // Those that were there before come first: a group is of one time, about.
+        loose.append(&mut settled);
+        let head = Header::new(FileType::Catalog, file_id, [0; 16]).encode().to_vec();
+        let (mut bytes, mut left_out) = (head.clone(), BTreeSet::new());
+        if !(kept.is_empty() && loose.is_empty()) {
+            let (content, root_at, out) = build::encode(file_id, head, &kept, &loose)?;
+            (bytes, left_out) = (content, out);
+            let mut owner = [0; 16];
+            owner.iter_mut().zip(root_at.to_le_bytes()).for_each(|(to, from)| *to = from);
+            let header = Header::new(FileType::Catalog, file_id, owner).encode();
+            bytes.iter_mut().zip(header).for_each(|(to, from)| *to = from);
+        }
+        let ask = |entry: &RunEntry| RunEntry { state: EntryState::Unsettled, ..entry.clone() };
+        others.extend(loose.iter().filter(|entry| left_out.contains(&entry.run_id)).map(ask));
+        for runs in others.chunks(RUNS_PER_ENTRY) {
+            let entry = encode_many(file_id, bytes.len() as u64, runs);
+            bytes.extend_from_slice(&entry);
+        }
+        Ok(bytes)
+    }
+
+    /// Adds entries of runs that are not known, and drops those of ended runs of which there is none, in memory only.
+    pub(crate) fn match_folders(&mut self, entries: Vec<RunEntry>) -> Result<()> {
+        let there: BTreeSet<RunId> = entries.iter().map(|entry| entry.run_id).collect();
+        let briefs = self.briefs()?;
+        let known: BTreeSet<RunId> = briefs.iter().map(|brief| brief.run_id).collect();
+        for brief in briefs {
+            if brief.is_settled() && !there.contains(&brief.run_id) {
+                self.learn(Known::removed(brief.run_id, brief.experiment_id))?;
+            }
+        }
+        for entry in entries.into_iter().filter(|entry| !known.contains(&entry.run_id)) {
+            if let Some(known) = Known::new(entry) {
+                self.learn(known)?;
+            }
+        }
+        Ok(())
     }
 
     /// Replaces everything that is known; followed by [`Self::rewrite`] this is the rebuilt catalog.
     pub(crate) fn replace(&mut self, entries: Vec<RunEntry>) {
-        self.entries = entries.into_iter().map(|entry| (entry.run_id, entry)).collect();
+        (self.index, self.hidden) = (None, Arc::default());
+        self.later = entries.into_iter().filter_map(Known::new).map(|known| (known.run_id, Arc::new(known))).collect();
     }
+}
+
+/// Where the root of the index lies, if the file has one.
+pub(crate) fn root_at(header: &Header) -> Option<u64> {
+    let at = Reader::new(&header.owner).u64("root of the index").unwrap_or(0);
+    (at > 0).then_some(at)
 }
 
 /// Writes a whole file durably beside `path` and gives it the name: readers see the old file or the new one. What cannot

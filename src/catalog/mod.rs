@@ -1,10 +1,24 @@
 //! Which runs exist and what is known of them without their points: a derived index, rebuilt when it is lost.
 //!
-//! Knows no points, segments or logs. `run_state` has the only rules by which a run changes; `journal` keeps entries
-//! in a file that all processes of a store append to under a short lock.
+//! Knows no points, segments or logs. `run_state` has the only rules by which a run changes. `journal` keeps a file that
+//! all processes of a store append to under a short lock: an `index` of ended runs by column, which `build` makes and
+//! `rows` reads back, and entries that came later. `find` searches both: `select` by column, `order` by keys of the runs.
 
+mod build;
+mod find;
+mod index;
 mod journal;
+mod known;
+mod order;
+mod place;
+mod rows;
 mod run_state;
+mod select;
+mod view;
 
-pub(crate) use journal::{Journal, write_new};
+pub(crate) use find::{Search, find};
+pub(crate) use index::Index;
+pub(crate) use journal::{Journal, root_at, write_new};
+pub(crate) use known::{Brief, BriefState};
 pub(crate) use run_state::RunState;
+pub(crate) use view::Catalog;

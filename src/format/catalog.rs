@@ -1,5 +1,5 @@
-//! The catalog file: header (header.rs), then entries one after the other. A later entry of a run replaces an
-//! earlier one.
+//! The catalog file: header (header.rs), the index of ended runs (catalog_index.rs) when the header says so, then entries
+//! one after the other. A later entry of a run replaces an earlier one, and what the index says of it.
 //!
 //! ```text
 //! entry: length u32 | head crc u32 (seeded with file id and the entry's offset; over the length) | body crc u32 (begun
@@ -54,10 +54,6 @@ pub(crate) struct Summary {
 }
 
 impl RunEntry {
-    pub(crate) fn is_settled(&self) -> bool {
-        matches!(self.state, EntryState::Settled(_))
-    }
-
     fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.run_id.as_bytes());
         put_varint(out, self.experiment_id.get());
@@ -106,7 +102,8 @@ impl RunEntry {
     }
 }
 
-fn frame(file_id: FileId, offset: u64, body: &[u8]) -> Vec<u8> {
+/// The bytes of an entry with this body that will lie at `offset`.
+pub(crate) fn frame(file_id: FileId, offset: u64, body: &[u8]) -> Vec<u8> {
     let mut out = (body.len() as u32).to_le_bytes().to_vec();
     let head_crc = wire::crc(wire::crc_seed(&file_id.0, offset), &out);
     out.extend_from_slice(&head_crc.to_le_bytes());
@@ -133,8 +130,13 @@ pub(crate) fn encode_many<'a>(file_id: FileId, offset: u64, runs: impl IntoItera
 }
 
 /// Reads the entry at `offset`, whose bytes `reader` is at. `None` at the end of the bytes, and for an entry that is
-/// not wholly there yet: its length has a checksum of its own, or a damaged one would hide all that follows.
+/// not wholly there yet.
 pub(crate) fn next_entry(reader: &mut Reader<'_>, file_id: FileId, offset: u64) -> Decoded<Option<Vec<RunEntry>>> {
+    next_body(reader, file_id, offset)?.map(decode_body).transpose()
+}
+
+/// What the frame at `offset` holds. Its length has a checksum of its own, or a damaged one would hide all that follows.
+pub(crate) fn next_body<'a>(reader: &mut Reader<'a>, file_id: FileId, offset: u64) -> Decoded<Option<&'a [u8]>> {
     if reader.remaining() < ENTRY_HEAD {
         return Ok(None);
     }
@@ -151,7 +153,7 @@ pub(crate) fn next_entry(reader: &mut Reader<'_>, file_id: FileId, offset: u64) 
     if wire::crc(head_crc, body) != crc {
         return Err(reader.error("catalog entry", "its checksum does not match"));
     }
-    decode_body(body).map(Some)
+    Ok(Some(body))
 }
 
 fn decode_body(body: &[u8]) -> Decoded<Vec<RunEntry>> {

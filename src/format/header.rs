@@ -55,6 +55,9 @@ pub(crate) struct Header {
     pub(crate) writable: bool,
 }
 
+/// The bit of the third feature field that says that a catalog begins with an index, which `owner` places.
+const CATALOG_INDEX: u32 = 1;
+
 impl Header {
     /// The header of a new file.
     pub(crate) fn new(file_type: FileType, file_id: FileId, owner: [u8; 16]) -> Self {
@@ -83,8 +86,10 @@ impl Header {
         out.extend_from_slice(self.file_type.magic());
         out.extend_from_slice(&MAJOR.to_le_bytes());
         out.extend_from_slice(&MINOR.to_le_bytes());
-        // Feature bits: may ignore, may read but not write, must refuse. Version 1.0 uses none.
-        out.extend_from_slice(&[0u8; 12]);
+        // Feature bits: may ignore, may read but not write, must refuse.
+        out.extend_from_slice(&[0u8; 8]);
+        let has_index = self.file_type == FileType::Catalog && self.owner != [0; 16];
+        out.extend_from_slice(&(if has_index { CATALOG_INDEX } else { 0 }).to_le_bytes());
         out.extend_from_slice(&self.file_id.0);
         out.extend_from_slice(&self.owner);
         out.resize(CRC_AT, 0);
@@ -111,7 +116,8 @@ impl Header {
         let (major, minor) = (reader.u16("major version")?, reader.u16("minor version")?);
         let (_ignorable, read_only, required) =
             (reader.u32("feature bits")?, reader.u32("feature bits")?, reader.u32("feature bits")?);
-        if major != MAJOR || required != 0 {
+        let known = if expected == FileType::Catalog { CATALOG_INDEX } else { 0 };
+        if major != MAJOR || required & !known != 0 {
             return Err(HeaderError::Unsupported {
                 found: format!("{major}.{minor} with required features {required:#x}"),
                 supported: format!("{MAJOR}.{MINOR}"),

@@ -5,6 +5,9 @@
 //! checked; checksums are checked where the comment says so, always before content is used.
 
 pub(crate) mod catalog;
+pub(crate) mod catalog_column;
+pub(crate) mod catalog_index;
+pub(crate) mod catalog_records;
 mod crc;
 pub(crate) mod experiment;
 pub(crate) mod frame;

@@ -548,17 +548,17 @@ fn flag(reader: &mut Reader<'_>) -> Decoded<bool> {
 }
 
 /// 1 to 5, in the order of [`RunStatus::ALL`].
-fn status_number(status: RunStatus) -> u8 {
+pub(crate) fn status_number(status: RunStatus) -> u8 {
     RunStatus::ALL.iter().zip(1..).find(|(known, _)| **known == status).map_or(0, |(_, number)| number)
 }
 
-fn take_status(reader: &mut Reader<'_>) -> Decoded<RunStatus> {
+pub(crate) fn take_status(reader: &mut Reader<'_>) -> Decoded<RunStatus> {
     let number = reader.u8("run status")?;
     let status = RunStatus::ALL.iter().zip(1..).find(|(_, known)| *known == number);
     status.map(|(status, _)| *status).ok_or_else(|| reader.error("run status", "its number is unknown"))
 }
 
-fn cause_number(cause: StatusCause) -> u8 {
+pub(crate) fn cause_number(cause: StatusCause) -> u8 {
     match cause {
         StatusCause::Reported => 0,
         StatusCause::Dropped => 1,
@@ -566,7 +566,7 @@ fn cause_number(cause: StatusCause) -> u8 {
     }
 }
 
-fn take_cause(reader: &mut Reader<'_>) -> Decoded<StatusCause> {
+pub(crate) fn take_cause(reader: &mut Reader<'_>) -> Decoded<StatusCause> {
     match reader.u8("status cause")? {
         0 => Ok(StatusCause::Reported),
         1 => Ok(StatusCause::Dropped),

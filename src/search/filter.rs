@@ -6,7 +6,7 @@ use super::field::{Attribute, DatasetPart, Field, Statistic};
 use super::like::Pattern;
 use super::{Language, parse};
 use crate::error::Result;
-use crate::types::{DatasetInput, Run};
+use crate::types::{DatasetInput, ExperimentId, MetricSummary, Run, RunId};
 use regex::Regex;
 use std::borrow::Cow;
 
@@ -44,7 +44,7 @@ pub struct Filter {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Node {
+pub(crate) enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
@@ -52,14 +52,14 @@ pub(super) enum Node {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Test {
-    pub(super) field: Field,
-    pub(super) check: Check,
-    pub(super) negated: bool,
+pub(crate) struct Test {
+    pub(crate) field: Field,
+    pub(crate) check: Check,
+    pub(crate) negated: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Check {
+pub(crate) enum Check {
     Missing,
     Number(Comparison, f64),
     Between(f64, f64),
@@ -70,7 +70,7 @@ pub(super) enum Check {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub(crate) enum Comparison {
     Equal,
     NotEqual,
     Less,
@@ -81,7 +81,7 @@ pub(super) enum Comparison {
 
 impl Comparison {
     /// NaN is unequal to everything, and neither less nor greater.
-    fn holds(self, value: f64, bound: f64) -> bool {
+    pub(crate) fn holds(self, value: f64, bound: f64) -> bool {
         match self {
             Self::Equal => value == bound,
             Self::NotEqual => value != bound,
@@ -158,6 +158,13 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// What is asked, and what `artifact_uri` begins with.
+    pub(crate) fn parts(&self) -> (&Node, &str) {
+        (&self.root, &self.artifact_root)
+    }
+}
+
 impl Node {
     fn holds(&self, run: &Run, artifacts: &str) -> bool {
         match self {
@@ -169,26 +176,35 @@ impl Node {
     }
 }
 
+pub(crate) fn artifact_uri(root: &str, experiment: ExperimentId, run: RunId) -> String {
+    format!("{root}/{experiment}/{run}/artifacts")
+}
+
+impl Statistic {
+    pub(crate) fn of(self, summary: &MetricSummary) -> Option<f64> {
+        match self {
+            Self::Last => Some(summary.latest.value),
+            Self::Min => summary.min,
+            Self::Max => summary.max,
+            Self::Count => Some(summary.count as f64),
+        }
+    }
+}
+
 /// The number that a metric's field stands for.
 pub(super) fn metric_value(run: &Run, key: &str, otherwise: Option<&(String, Statistic)>) -> Option<f64> {
     if let Some(summary) = run.metrics.get(key) {
         return Some(summary.latest.value);
     }
     let (key, statistic) = otherwise?;
-    let summary = run.metrics.get(key)?;
-    match statistic {
-        Statistic::Last => Some(summary.latest.value),
-        Statistic::Min => summary.min,
-        Statistic::Max => summary.max,
-        Statistic::Count => Some(summary.count as f64),
-    }
+    statistic.of(run.metrics.get(key)?)
 }
 
 impl Test {
     fn holds(&self, run: &Run, artifacts: &str) -> bool {
         match &self.field {
             Field::Attribute(Attribute::ArtifactUri) => {
-                self.text(Some(&format!("{artifacts}/{}/{}/artifacts", run.experiment_id, run.id)))
+                self.text(Some(&artifact_uri(artifacts, run.experiment_id, run.id)))
             }
             Field::Metric { key, otherwise } => self.number(metric_value(run, key, otherwise.as_ref())),
             Field::Param(key) => self.text(run.params.get(key).map(String::as_str)),
@@ -200,7 +216,7 @@ impl Test {
     }
 
     /// Each test of a dataset may be met by another one.
-    fn dataset(&self, part: DatasetPart, datasets: &[DatasetInput]) -> bool {
+    pub(crate) fn dataset(&self, part: DatasetPart, datasets: &[DatasetInput]) -> bool {
         if let Check::Missing = self.check {
             return datasets.is_empty() != self.negated;
         }
@@ -213,7 +229,8 @@ impl Test {
         })
     }
 
-    fn number(&self, value: Option<f64>) -> bool {
+    /// Whether a number meets it, or that there is none.
+    pub(crate) fn number(&self, value: Option<f64>) -> bool {
         match (&self.check, value) {
             (Check::Missing, value) => value.is_none() != self.negated,
             (Check::Number(comparison, bound), Some(value)) => comparison.holds(value, *bound),
@@ -224,7 +241,8 @@ impl Test {
         }
     }
 
-    fn text(&self, value: Option<&str>) -> bool {
+    /// Whether a text meets it, or that there is none.
+    pub(crate) fn text(&self, value: Option<&str>) -> bool {
         let Some(text) = value else { return matches!(self.check, Check::Missing) && !self.negated };
         let holds = match &self.check {
             Check::Missing => false,
@@ -244,9 +262,9 @@ fn as_number(text: &str) -> Option<f64> {
 }
 
 /// Tags that MLflow keeps for what a run says of itself.
-const NAME_TAG: &str = "mlflow.runName";
-const USER_TAG: &str = "mlflow.user";
-const PARENT_TAG: &str = "mlflow.parentRunId";
+pub(crate) const NAME_TAG: &str = "mlflow.runName";
+pub(crate) const USER_TAG: &str = "mlflow.user";
+pub(crate) const PARENT_TAG: &str = "mlflow.parentRunId";
 
 /// A tag; those that MLflow keeps for what a run says of itself are there without having been set.
 pub(super) fn tag<'a>(run: &'a Run, key: &str) -> Option<Cow<'a, str>> {

@@ -13,6 +13,10 @@ mod tests;
 pub use filter::Filter;
 pub use order::RunOrder;
 
+pub(crate) use field::{Attribute, DatasetPart, Field, Statistic};
+pub(crate) use filter::{Check, Comparison, NAME_TAG, Node, PARENT_TAG, Test, USER_TAG, artifact_uri};
+pub(crate) use order::{Key, Term, key};
+
 /// Which words are understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Language {

@@ -28,14 +28,14 @@ pub struct RunOrder {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Term {
-    field: Field,
-    descending: bool,
+pub(crate) struct Term {
+    pub(crate) field: Field,
+    pub(crate) descending: bool,
 }
 
 /// What a run is sorted by.
 #[derive(Clone, Debug, PartialEq)]
-enum Key<'a> {
+pub(crate) enum Key<'a> {
     Number(f64),
     Text(Cow<'a, str>),
     Nan,
@@ -43,6 +43,14 @@ enum Key<'a> {
 }
 
 impl Key<'_> {
+    pub(crate) fn of_number(value: Option<f64>) -> Self {
+        match value {
+            Some(value) if value.is_nan() => Self::Nan,
+            Some(value) => Self::Number(value),
+            None => Self::Missing,
+        }
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Self::Number(_) | Self::Text(_) => 0,
@@ -51,7 +59,7 @@ impl Key<'_> {
         }
     }
 
-    fn compare(&self, other: &Self, descending: bool) -> Ordering {
+    pub(crate) fn compare(&self, other: &Self, descending: bool) -> Ordering {
         let order = match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
@@ -91,6 +99,10 @@ impl RunOrder {
         Self::parse(texts, Language::Mlflow)
     }
 
+    pub(crate) fn terms(&self) -> &[Term] {
+        &self.terms
+    }
+
     fn parse(texts: &[impl AsRef<str>], language: Language) -> Result<Self> {
         let mut terms: Vec<Term> = Vec::new();
         for text in texts {
@@ -123,12 +135,9 @@ impl RunOrder {
     }
 }
 
-fn key<'a>(field: &Field, run: &'a Run) -> Key<'a> {
-    let number = |value: Option<f64>| match value {
-        Some(value) if value.is_nan() => Key::Nan,
-        Some(value) => Key::Number(value),
-        None => Key::Missing,
-    };
+/// What a run is sorted by in this field.
+pub(crate) fn key<'a>(field: &Field, run: &'a Run) -> Key<'a> {
+    let number = Key::of_number;
     let text = |text: Option<Cow<'a, str>>| text.map_or(Key::Missing, Key::Text);
     match field {
         Field::Metric { key, otherwise } => number(metric_value(run, key, otherwise.as_ref())),

@@ -379,7 +379,7 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`] when there is no such run; system errors.
     pub fn artifacts(&self, id: RunId) -> Result<Artifacts> {
-        let entry = self.shared.entry(id)?;
+        let entry = self.shared.brief(id)?;
         Ok(Artifacts::new(&self.shared, self.shared.paths.run(entry.experiment_id, id).join(ARTIFACTS)))
     }
 }

@@ -12,7 +12,7 @@ impl Shared {
     fn edit_run(&self, id: RunId, decide: impl FnOnce(&RunView) -> Result<Option<Change>>) -> Result<()> {
         self.check_writable()?;
         let _run_lock = self.lock_run(id)?;
-        let entry = self.entry(id)?;
+        let entry = self.brief(id)?;
         let view = RunView::read(self, entry.experiment_id, id)?;
         view.check_read()?;
         let change = decide(&view)?;

@@ -143,7 +143,7 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound); system errors.
     pub fn follow(&self, id: RunId) -> Result<Follower> {
-        let experiment_id = self.shared.entry(id)?.experiment_id;
+        let experiment_id = self.shared.brief(id)?.experiment_id;
         Ok(Follower { shared: Arc::clone(&self.shared), experiment_id, id, delivered: HashMap::new() })
     }
 }

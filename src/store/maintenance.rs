@@ -3,6 +3,7 @@
 use super::live_merge::LiveMerge;
 use super::run_view::{PointSource, RunView};
 use super::{Shared, Store, lock};
+use crate::catalog::{Brief, BriefState, Journal};
 use crate::codec::Effort;
 use crate::compact::{Source, merge, plan};
 use crate::error::{Error, IoContext, Result};
@@ -74,7 +75,8 @@ pub(super) fn keep_up(shared: &Arc<Shared>, now: bool) -> Result<bool> {
     let (now_us, interval) = (shared.env.clock.monotonic_us(), shared.options.sync_interval.as_micros() as u64);
     for writer in &writers {
         // Half an interval of slack: what would be late at the next look is due at this one.
-        if writer.sync_is_due(now_us, if now { 0 } else { interval / 2 }) {
+        // Who asks for everything is told each time of what can no longer be synced; the background has said so once.
+        if writer.sync_is_due(now_us, if now { 0 } else { interval / 2 }) || (now && writer.has_lost_hold()) {
             failed = failed.and(writer.sync());
             worked = true;
         }
@@ -140,7 +142,7 @@ fn settle_ended(shared: &Arc<Shared>) -> (Vec<(ExperimentId, RunId)>, Result<()>
     ended.sort_unstable();
     ended.dedup();
     for run in ended {
-        let settled = shared.entry(run).and_then(|entry| {
+        let settled = shared.brief(run).and_then(|entry| {
             let _run_lock = shared.lock_run(run)?;
             shared.settle(entry.experiment_id, run)
         });
@@ -155,7 +157,7 @@ fn settle_ended(shared: &Arc<Shared>) -> (Vec<(ExperimentId, RunId)>, Result<()>
     }
     touched.sort_unstable();
     touched.dedup();
-    let place = |run: &RunId| shared.entry(*run).ok().map(|entry| (entry.experiment_id, *run));
+    let place = |run: &RunId| shared.brief(*run).ok().map(|entry| (entry.experiment_id, *run));
     (touched.iter().filter_map(place).collect(), failed)
 }
 
@@ -267,8 +269,7 @@ impl Shared {
     /// Does what a compaction that was killed after its last merge had still to do: removes what it has replaced, and
     /// tells the catalog.
     fn complete_merge(&self, view: &RunView) -> Result<()> {
-        let state = self.entry(view.id)?.state;
-        let is_told = matches!(state, EntryState::Settled(summary) if summary.tidy);
+        let is_told = matches!(self.brief(view.id)?.state, BriefState::Settled { tidy: true, .. });
         if is_told && view.files.obsolete.is_empty() && view.files.temporary.is_empty() {
             return Ok(());
         }
@@ -296,7 +297,7 @@ impl Shared {
 /// files are then.
 fn hide(shared: &Shared, experiment_id: ExperimentId, run_id: RunId) -> Result<PathBuf> {
     let entry = RunEntry { run_id, experiment_id, state: EntryState::Removed };
-    shared.with_journal(|journal| journal.append(entry, true))?;
+    shared.with_journal(|journal| journal.append(entry.clone(), true))?;
     let (dir, trash) = (shared.paths.run(experiment_id, run_id), shared.paths.trash());
     shared.env.fs.create_dir_all(&trash).at(&trash, "create")?;
     let gone = trash.join(format!("{run_id}-{:016x}", shared.env.clock.random()));
@@ -322,7 +323,7 @@ pub(super) fn drop_deleted(shared: &Shared, experiment_id: ExperimentId, run_id:
         Ok(gone) => gone,
         Err(error) => {
             // The run is still in its place: who reads the catalog only must find it, too.
-            let _ = shared.with_journal(|journal| journal.append(known, false));
+            let _ = shared.with_journal(|journal| journal.append(known.clone(), false));
             return Err(error);
         }
     };
@@ -384,38 +385,37 @@ impl Store {
         // What cannot be completed keeps nothing else from being compacted, but nobody must think that it was.
         let incomplete = shared.recover_runs()?;
         empty_trash(shared)?;
-        let entries: Vec<RunEntry> = lock(&shared.journal).entries().values().cloned().collect();
+        let entries: Vec<Brief> = shared.read_catalog(Journal::briefs)?;
         let mut report = CompactionReport::default();
         for (number, entry) in entries.iter().enumerate() {
             progress(Progress { done: number as u64, total: entries.len() as u64 });
             // Given back between runs: what ends meanwhile is sealed in between.
             let _one_at_a_time = lock(&shared.maintenance);
-            match &entry.state {
-                EntryState::Removed => continue,
-                EntryState::Settled(summary) => {
+            match entry.state {
+                BriefState::Removed => continue,
+                BriefState::Settled { tidy, deleted } => {
                     shared.sweep_artifacts(&shared.paths.run(entry.experiment_id, entry.run_id));
-                    let run = shared.run_from_summary(entry, summary)?;
-                    if run.deleted_at.is_some() && drop_deleted(shared, entry.experiment_id, entry.run_id)? {
+                    if deleted && drop_deleted(shared, entry.experiment_id, entry.run_id)? {
                         report.removed_runs += 1;
                         continue;
                     }
-                    if summary.tidy && shared.options.compression == Compression::Normal {
+                    if tidy && shared.options.compression == Compression::Normal {
                         shared.remove_leftovers(entry.experiment_id, entry.run_id)?;
                         continue;
                     }
                 }
-                EntryState::Unsettled => {}
+                BriefState::Unsettled => {}
             }
             if let Some((before, after)) = compact_run(shared, entry.experiment_id, entry.run_id)? {
                 report.runs += 1;
                 report.bytes_before += before;
                 report.bytes_after += after;
-            } else if matches!(entry.state, EntryState::Settled(_)) {
+            } else if entry.is_settled() {
                 // Merged by a compaction that was killed before it had removed everything.
                 shared.remove_leftovers(entry.experiment_id, entry.run_id)?;
             }
         }
-        shared.with_journal(crate::catalog::Journal::rewrite)?;
+        shared.with_journal(Journal::rewrite)?;
         progress(Progress { done: entries.len() as u64, total: entries.len() as u64 });
         incomplete.map_or(Ok(report), Err)
     }

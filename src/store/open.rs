@@ -65,9 +65,7 @@ impl Store {
         if shared.options.read_only {
             // A catalog that was cut hides runs, and one of another store names some that are not here; a writer mends
             // it, a reader looks for itself. In this order: what is created meanwhile is not yet settled.
-            let mut journal = super::lock(&shared.journal);
-            shared.refresh_for_reading(&mut journal)?;
-            journal.match_folders(shared.entries_from_folders()?);
+            shared.read_catalog(|journal| journal.match_folders(shared.entries_from_folders()?))?;
         }
         if !shared.options.read_only {
             {

@@ -5,6 +5,7 @@ use super::open::sync_up;
 use super::paths::{RunEntryName, parse_run_entry};
 use super::run_view::RunView;
 use super::{Shared, lock};
+use crate::catalog::{Brief, BriefState};
 use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry};
@@ -78,18 +79,15 @@ impl Shared {
                 journal.rewrite()?;
             }
             for (run_id, experiment_id) in &folders {
-                let known = journal.get(*run_id);
-                if known.is_none_or(|entry| entry.state == EntryState::Removed || entry.experiment_id != *experiment_id)
-                {
+                let known = journal.brief(*run_id)?;
+                if known.is_none_or(|run| run.state == BriefState::Removed || run.experiment_id != *experiment_id) {
                     let state = EntryState::Unsettled;
                     journal.append(RunEntry { run_id: *run_id, experiment_id: *experiment_id, state }, false)?;
                 }
             }
-            let gone = |entry: &&RunEntry| {
-                matches!(entry.state, EntryState::Settled(_)) && !folders.contains(&(entry.run_id, entry.experiment_id))
-            };
-            for entry in journal.entries().values().filter(gone).cloned().collect::<Vec<_>>() {
-                journal.append(RunEntry { state: EntryState::Removed, ..entry }, false)?;
+            let gone = |run: &Brief| run.is_settled() && !folders.contains(&(run.run_id, run.experiment_id));
+            for Brief { run_id, experiment_id, .. } in journal.briefs()?.into_iter().filter(gone) {
+                journal.append(RunEntry { run_id, experiment_id, state: EntryState::Removed }, false)?;
             }
             Ok(())
         })
@@ -124,9 +122,8 @@ impl Shared {
     pub(super) fn recover_runs(&self) -> Result<Option<Error>> {
         let mut first = None;
         let unsettled: Vec<(ExperimentId, RunId)> = {
-            let journal = lock(&self.journal);
-            let entries = journal.entries().values().filter(|entry| entry.state == EntryState::Unsettled);
-            entries.map(|entry| (entry.experiment_id, entry.run_id)).collect()
+            let unsettled = lock(&self.journal).unsettled();
+            unsettled.into_iter().map(|run| (run.experiment_id, run.run_id)).collect()
         };
         for (experiment, run) in unsettled {
             let settled = self.lock_run(run).and_then(|_run_lock| {

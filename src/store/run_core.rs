@@ -234,6 +234,13 @@ impl RunCore {
         !appender.is_poisoned() && appender.sequence() > synced
     }
 
+    /// Whether something was logged that can no longer be made durable.
+    pub(super) fn has_lost_hold(&self) -> bool {
+        let synced = lock(&self.committer.state).synced;
+        let appender = self.appender.lock();
+        appender.is_poisoned() && appender.sequence() > synced
+    }
+
     /// Makes everything logged so far durable.
     pub(super) fn sync(&self) -> Result<()> {
         let sequence = self.appender.lock().sequence();

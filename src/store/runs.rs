@@ -2,13 +2,14 @@
 
 use super::quarantine::move_aside;
 use super::run_core::{RunCore, check_new_run, new_params};
-use super::run_view::{RunView, decode_meta};
+use super::run_view::RunView;
 use super::run_writer::RunWriter;
+use super::search::RunQuery;
 use super::{Shared, Store, lock};
-use crate::catalog::RunState;
+use crate::catalog::{Brief, BriefState, Catalog, Journal, RunState};
 use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
-use crate::format::catalog::{EntryState, RunEntry, Summary};
+use crate::format::catalog::{EntryState, RunEntry};
 use crate::format::record::Change;
 use crate::types::{Experiment, ExperimentId, LifecycleStage, NewRun, Run, RunId, RunStatus, StatusCause};
 use std::collections::HashSet;
@@ -70,19 +71,32 @@ pub struct RunFilter {
 
 impl Shared {
     /// Takes the catalog's lock and brings the journal up to date.
-    pub(super) fn with_journal<T>(&self, work: impl FnOnce(&mut crate::catalog::Journal) -> Result<T>) -> Result<T> {
+    pub(super) fn with_journal<T>(&self, work: impl Fn(&mut Journal) -> Result<T>) -> Result<T> {
         let _store_lock = self.lock_file(&self.paths.store_lock())?;
         let mut journal = lock(&self.journal);
         journal.refresh()?;
-        if journal.is_lost() {
-            self.clear_catalog_place()?;
-            let entries = self.entries_from_folders()?;
-            journal.replace(entries);
-            // At once: the file may be whole and only have refused to be read. What is settled there and not here any
-            // more would come back to whoever reads it next.
-            journal.rewrite()?;
+        self.mend_catalog(&mut journal)?;
+        match work(&mut journal) {
+            // The index turned out to be damaged meanwhile.
+            Err(Error::Corrupt { .. }) if journal.is_lost() => {
+                self.mend_catalog(&mut journal)?;
+                work(&mut journal)
+            }
+            done => done,
         }
-        work(&mut journal)
+    }
+
+    /// Makes the catalog anew when it is lost. The caller holds the store's lock.
+    fn mend_catalog(&self, journal: &mut Journal) -> Result<()> {
+        if !journal.is_lost() {
+            return Ok(());
+        }
+        self.clear_catalog_place()?;
+        let entries = self.entries_from_folders()?;
+        journal.replace(entries);
+        // At once: the file may be whole and only have refused to be read. What is settled there and not here any
+        // more would come back to whoever reads it next.
+        journal.rewrite()
     }
 
     /// Moves what is no file out of the catalog's place, as a folder or link that somebody made: a file cannot take the
@@ -108,9 +122,9 @@ impl Shared {
     /// Says in the catalog that the run's files have to be asked. Durable when the catalog said otherwise before: an
     /// old summary must not come back with the power.
     pub(super) fn unsettle(&self, run_id: RunId, experiment_id: ExperimentId) -> Result<()> {
-        self.with_journal(|journal| match journal.get(run_id).map(|entry| &entry.state) {
+        self.with_journal(|journal| match journal.brief(run_id)?.map(|brief| brief.state) {
             // Whoever said so may have died before it was durable.
-            Some(EntryState::Unsettled) => journal.make_durable(),
+            Some(BriefState::Unsettled) => journal.make_durable(),
             known => {
                 let durable = known.is_some();
                 journal.append(RunEntry { run_id, experiment_id, state: EntryState::Unsettled }, durable)
@@ -118,74 +132,75 @@ impl Shared {
         })
     }
 
-    /// The catalog's entry, after a look at what others have appended.
-    pub(super) fn entry(&self, id: RunId) -> Result<RunEntry> {
+    /// Asks the catalog, after a look at what others have appended. Without one a reader makes one for itself, in memory.
+    pub(super) fn read_catalog<T>(&self, ask: impl Fn(&mut Journal) -> Result<T>) -> Result<T> {
         let mut journal = lock(&self.journal);
-        self.refresh_for_reading(&mut journal)?;
-        let entry = journal.get(id).filter(|entry| entry.state != EntryState::Removed);
-        entry.cloned().ok_or_else(|| Error::not_found("run", id))
-    }
-
-    /// Without a catalog a reader makes one for itself, in memory.
-    pub(super) fn refresh_for_reading(&self, journal: &mut crate::catalog::Journal) -> Result<()> {
         journal.refresh()?;
-        if journal.is_lost() {
-            let entries = self.entries_from_folders()?;
-            journal.replace(entries);
+        if !journal.is_lost() {
+            match ask(&mut journal) {
+                Err(Error::Corrupt { .. }) if journal.is_lost() => {}
+                answer => return answer,
+            }
         }
-        Ok(())
+        let entries = self.entries_from_folders()?;
+        journal.replace(entries);
+        ask(&mut journal)
     }
 
-    pub(super) fn run_from_summary(&self, entry: &RunEntry, summary: &Summary) -> Result<Run> {
-        let records = decode_meta(&self.paths.catalog_file(), &summary.meta)?;
-        self.saw_change(records.iter().map(|record| record.at_us).max().unwrap_or(0));
-        let metrics = summary.metrics.iter().cloned();
-        Ok(RunState::from_records(&records).to_run(entry.run_id, entry.experiment_id, metrics.collect()))
+    /// All that the catalog knows of a run.
+    pub(super) fn entry(&self, id: RunId) -> Result<RunEntry> {
+        let entry = self.read_catalog(|journal| journal.entry(id))?;
+        entry.filter(|entry| entry.state != EntryState::Removed).ok_or_else(|| Error::not_found("run", id))
+    }
+
+    /// Where a run is.
+    pub(super) fn brief(&self, id: RunId) -> Result<Brief> {
+        let brief = self.read_catalog(|journal| journal.brief(id))?;
+        brief.filter(|brief| brief.state != BriefState::Removed).ok_or_else(|| Error::not_found("run", id))
+    }
+
+    /// The catalog as it is now. What it turns out to lack is left to `again`, which is asked with another one then.
+    pub(super) fn ask_catalog<T>(&self, ask: impl Fn(&Catalog) -> Result<T>) -> Result<T> {
+        let catalog = self.read_catalog(|journal| Ok(journal.view()))?;
+        self.saw_change(catalog.latest_us());
+        match ask(&catalog) {
+            Err(Error::Corrupt { path, .. }) if path == self.paths.catalog_file() => {
+                lock(&self.journal).lose();
+                ask(&self.read_catalog(|journal| Ok(journal.view()))?)
+            }
+            answer => answer,
+        }
     }
 
     /// Notes, once, that a listing lacks a run or some of it.
-    fn note_unread(&self, entry: &RunEntry, error: &Error) {
+    fn note_unread(&self, entry: &Brief, error: &Error) {
         let what = format!("not all of the run can be read: {error}");
         if !lock(&self.incidents).iter().any(|known| known.what == what) {
             self.note_incident(&self.paths.run(entry.experiment_id, entry.run_id), 0, what);
         }
     }
 
-    /// The runs of these experiments, of all when there are none, in no order.
-    pub(super) fn listed(&self, experiments: &[ExperimentId], view: View) -> Result<Vec<Run>> {
-        let entries: Vec<RunEntry> = {
-            let mut journal = lock(&self.journal);
-            self.refresh_for_reading(&mut journal)?;
-            let wanted = |entry: &&RunEntry| {
-                let is_of_these = experiments.is_empty() || experiments.contains(&entry.experiment_id);
-                is_of_these && entry.state != EntryState::Removed
-            };
-            journal.entries().values().filter(wanted).cloned().collect()
-        };
+    /// The runs of these experiments, of all when there are none, of which the catalog says to ask them themselves.
+    pub(super) fn live_runs(&self, catalog: &Catalog, experiments: &[ExperimentId]) -> Vec<Run> {
         let mut runs = Vec::new();
-        for entry in &entries {
-            match self.run_from_entry(entry) {
+        let wanted = |brief: &Brief| experiments.is_empty() || experiments.contains(&brief.experiment_id);
+        for brief in catalog.unsettled().filter(wanted) {
+            match self.ask_run(&brief) {
                 Ok(run) => runs.push(run),
                 Err(Error::NotFound { .. }) => {}
                 // One run that cannot be read does not hide the others.
-                Err(error) => self.note_unread(entry, &error),
+                Err(error) => self.note_unread(&brief, &error),
             }
         }
-        runs.retain(|run| view.shows(run.lifecycle_stage));
-        Ok(runs)
+        runs
     }
 
-    fn run_from_entry(&self, entry: &RunEntry) -> Result<Run> {
-        match &entry.state {
-            EntryState::Settled(summary) => self.run_from_summary(entry, summary),
-            _ => {
-                let view = RunView::read(self, entry.experiment_id, entry.run_id)?;
-                // Shown as far as it can be read, but not as if that were all.
-                let damage = view.files.damage.iter().chain(&view.lost_ends);
-                damage.for_each(|damage| self.note_unread(entry, damage));
-                Ok(view.to_run(self, &view.metrics()))
-            }
-        }
+    fn ask_run(&self, brief: &Brief) -> Result<Run> {
+        let view = RunView::read(self, brief.experiment_id, brief.run_id)?;
+        // Shown as far as it can be read, but not as if that were all.
+        let damage = view.files.damage.iter().chain(&view.lost_ends);
+        damage.for_each(|damage| self.note_unread(brief, damage));
+        Ok(view.to_run(self, &view.metrics()))
     }
 }
 
@@ -215,7 +230,7 @@ impl Store {
         let id = new.id.unwrap_or_else(|| RunId::from_bytes(shared.env.clock.random_id()));
         let changes = creation(shared, id, &experiment, new)?;
         let _run_lock = shared.lock_run(id)?;
-        match shared.entry(id) {
+        match shared.brief(id) {
             Ok(_) => return Err(Error::AlreadyExists { what: "run", name: id.to_string() }),
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
@@ -258,7 +273,7 @@ impl Store {
         let shared = &self.shared;
         shared.check_writable()?;
         let _run_lock = shared.lock_run(id)?;
-        let entry = shared.entry(id)?;
+        let entry = shared.brief(id)?;
         let view = RunView::read(shared, entry.experiment_id, id)?;
         view.check_read()?;
         if view.state.deleted_at().is_some() {
@@ -288,7 +303,11 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`]; damaged files; system errors.
     pub fn run(&self, id: RunId) -> Result<Run> {
-        self.shared.run_from_entry(&self.shared.entry(id)?)
+        let shared = &self.shared;
+        match shared.ask_catalog(|catalog| catalog.settled_run(id))? {
+            Some(run) => Ok(run),
+            None => shared.ask_run(&shared.brief(id)?),
+        }
     }
 
     /// The runs that `filter` lets through, those that started last first.
@@ -311,9 +330,7 @@ impl Store {
     /// System errors.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
         let experiments: Vec<ExperimentId> = filter.experiment_id.into_iter().collect();
-        let mut runs = self.shared.listed(&experiments, filter.view)?;
-        runs.sort_by(|a, b| (b.start_time, a.id).cmp(&(a.start_time, b.id)));
-        Ok(runs)
+        Ok(self.search(&RunQuery { experiments, view: filter.view, ..RunQuery::default() })?.runs)
     }
 }
 

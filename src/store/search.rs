@@ -1,9 +1,10 @@
 //! Finding runs: a filter, an order, and pages.
 
 use super::{Store, View};
-use crate::error::{Error, Result};
+use crate::catalog::{Search, find};
+use crate::error::Result;
 use crate::search::{Filter, RunOrder};
-use crate::types::{ExperimentId, Run, RunId};
+use crate::types::{ExperimentId, LifecycleStage, Run};
 
 /// Which runs are looked for, in which order, and how many at a time. The default is all active ones, on one page.
 ///
@@ -63,8 +64,9 @@ pub struct RunPage {
 }
 
 impl Store {
-    /// Looks for runs. Pages follow the run that the last one ended with, so that runs which appear meanwhile do not
-    /// shift them.
+    /// Looks for runs. A page begins behind what the last run of the page before was sorted by, so that runs which appear,
+    /// change or go meanwhile do not shift it. Cost: of ended runs, the columns that filter and order name, and the runs
+    /// of the page.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -79,26 +81,19 @@ impl Store {
     /// # Errors
     /// [`Error::InvalidArgument`] when [`RunQuery::after`] is none that a page gave; system errors.
     pub fn search(&self, query: &RunQuery) -> Result<RunPage> {
-        let after = query.after.as_deref().map(place).transpose()?;
-        let mut runs = self.shared.listed(&query.experiments, query.view)?;
-        runs.retain(|run| query.filter.as_ref().is_none_or(|filter| filter.matches(run)));
-        runs.sort_by(|a, b| query.order.compare(a, b));
-        let start = after.map_or(0, |(count, id)| {
-            // A run that is no longer found leaves its number.
-            runs.iter().position(|run| run.id == id).map_or(count, |at| at + 1)
-        });
-        runs.drain(..start.min(runs.len()));
-        let limit = query.limit.unwrap_or(usize::MAX);
-        let more = runs.len() > limit;
-        runs.truncate(limit);
-        let last = runs.last().filter(|_| more);
-        let next = last.map(|last| format!("{}.{}", start + runs.len(), last.id));
-        Ok(RunPage { runs, next })
+        let search = Search {
+            experiments: &query.experiments,
+            active: query.view.shows(LifecycleStage::Active),
+            deleted: query.view.shows(LifecycleStage::Deleted),
+            filter: query.filter.as_ref(),
+            order: &query.order,
+            limit: query.limit,
+            after: query.after.as_deref(),
+        };
+        let found = self.shared.ask_catalog(|catalog| {
+            let live = self.shared.live_runs(catalog, &query.experiments);
+            find(catalog, &live, &search)
+        })?;
+        Ok(RunPage { runs: found.runs, next: found.next })
     }
-}
-
-/// How many runs came before, and the last of them.
-fn place(token: &str) -> Result<(usize, RunId)> {
-    let parts = token.split_once('.').and_then(|(count, id)| Some((count.parse().ok()?, id.parse().ok()?)));
-    parts.ok_or_else(|| Error::invalid("page", format!("{token:?} is not what an earlier page gave")))
 }

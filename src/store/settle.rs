@@ -220,7 +220,8 @@ impl Shared {
         }
         let tidy = self.is_tidy(&view);
         let state = EntryState::Settled(view.summary(tidy));
-        self.with_journal(|journal| journal.append(RunEntry { run_id, experiment_id, state }, false))
+        let entry = RunEntry { run_id, experiment_id, state };
+        self.with_journal(|journal| journal.append(entry.clone(), false))
     }
 
     /// A run of which no file says anything: its folder and its entry go, unless the folder holds what is not ours to
@@ -260,7 +261,7 @@ impl Shared {
             _ => {}
         }
         let entry = RunEntry { run_id, experiment_id, state: EntryState::Removed };
-        self.with_journal(|journal| journal.append(entry, false))?;
+        self.with_journal(|journal| journal.append(entry.clone(), false))?;
         Ok(true)
     }
 

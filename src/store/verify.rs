@@ -6,7 +6,8 @@ use super::open::{check_store_file, read_start};
 use super::paths::{RunEntryName, parse_run_entry};
 use super::run_files::RunFiles;
 use super::run_view::{RunView, decode_meta};
-use super::{Shared, Store, lock};
+use super::{Shared, Store};
+use crate::catalog::{Index, root_at};
 use crate::env::Env;
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, Summary, next_entry};
@@ -188,9 +189,17 @@ pub(super) fn read_catalog(env: &Env, path: &Path, entries: &mut Vec<(u64, RunEn
     let file = env.fs.open(path).at(path, "open")?;
     let bytes = read_start(&*file, path, u64::MAX)?;
     let header = Header::decode(&bytes, FileType::Catalog).map_err(|error| header_error(path, error))?;
-    let mut reader = Reader::new(bytes.get(HEADER_LEN..).unwrap_or_default());
+    let begin = match root_at(&header) {
+        Some(root_at) => {
+            let (index, end) = Index::open(&*file, path, header.file_id, root_at)?;
+            entries.append(&mut index.check()?);
+            end
+        }
+        None => HEADER_LEN as u64,
+    };
+    let mut reader = Reader::new(usize::try_from(begin).ok().and_then(|begin| bytes.get(begin..)).unwrap_or_default());
     loop {
-        let at = (HEADER_LEN + reader.position()) as u64;
+        let at = begin + reader.position() as u64;
         match next_entry(&mut reader, header.file_id, at) {
             Ok(Some(runs)) => entries.extend(runs.into_iter().map(|run| (at, run))),
             Ok(None) if at >= bytes.len() as u64 => return Ok(()),
@@ -308,7 +317,7 @@ fn check_log(shared: &Shared, path: &Path, run: RunId) -> Result<()> {
         Opened::Prepared | Opened::Blank => return Ok(()),
         // What was never synced and went with the power looks like this; so does damage. A run of which the catalog
         // knows everything has lost nothing by it.
-        Opened::Zeros if lock(&shared.journal).get(run).is_some_and(RunEntry::is_settled) => return Ok(()),
+        Opened::Zeros if shared.brief(run).is_ok_and(|run| run.is_settled()) => return Ok(()),
         Opened::Zeros => return Err(Error::corrupt(path, 0, "there is nothing in it but zeros")),
         Opened::Lost => return Err(Error::corrupt(path, 0, "its first page is missing")),
     };

@@ -486,3 +486,22 @@ fn a_writer_learns_that_anothers_sync_has_lost_its_pages() {
         &[Crash { at: 73, point: CrashPoint::Before, power: true }],
     );
 }
+
+/// The sync of a writer failed, and the next maintenance, which had nothing left to sync, said that all was well.
+#[test]
+fn maintenance_does_not_call_durable_what_a_failed_sync_has_lost() {
+    passes(
+        &Setup { seed: 0, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Fail { after: 0, full: false },
+            Op::Maintain { second: false },
+            Op::Maintain { second: false },
+            Op::Tag { second: false, run: 0, key: 0, value: 0 },
+        ],
+        &[
+            Crash { at: 45, point: CrashPoint::After, power: false },
+            Crash { at: 1, point: CrashPoint::Before, power: true },
+        ],
+    );
+}

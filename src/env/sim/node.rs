@@ -39,8 +39,8 @@ pub(super) struct FileNode {
     pub(super) modified_us: u64,
     /// How many syncs have failed. Who has the file open is told of each once, as Linux does since 4.13.
     pub(super) failed_syncs: u64,
-    /// Somebody mapped the file as immutable: from now on a write is a bug of the store.
-    pub(super) frozen: bool,
+    /// Somebody mapped this much of the file as immutable: from now on a write there is a bug of the store.
+    pub(super) frozen: u64,
 }
 
 /// The content of sector `index` of `bytes`, zeros beyond the end.
@@ -77,8 +77,9 @@ impl FileNode {
         self.data.len() as u64
     }
 
-    pub(super) fn check_writable(&self) {
-        assert!(!self.frozen, "a file that was mapped as immutable is written again");
+    /// The bytes from `offset` on are about to change.
+    pub(super) fn check_writable(&self, offset: u64) {
+        assert!(offset >= self.frozen, "a file that was mapped as immutable is written again");
     }
 
     fn note_dirty(&mut self, index: u64, rng: &mut Rng) {

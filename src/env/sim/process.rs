@@ -297,7 +297,7 @@ impl File for SimFile {
         let mut state = self.disk.state();
         state.look(self.pid, ReadOp::Map)?;
         let file = state.tree.file_mut(self.ino)?;
-        file.frozen = true;
+        file.frozen = file.frozen.max(file.len());
         Ok(Region::from_vec(file.data.clone()))
     }
 

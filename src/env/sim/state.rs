@@ -357,7 +357,7 @@ impl State {
         let full = self.tree.file(ino)?.missing_blocks(offset, end).nth(free);
         let fits = full.map_or(end, |block| offset.max(block * BLOCK));
         let file = self.tree.file_mut(ino)?;
-        file.check_writable();
+        file.check_writable(offset);
         file.write(offset, &bytes[..(fits - offset) as usize], &mut self.rng);
         file.modified_us = now;
         if full.is_some() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
@@ -366,7 +366,7 @@ impl State {
     pub(super) fn set_len(&mut self, ino: Ino, len: u64) -> io::Result<()> {
         let now = self.now_us();
         let file = self.tree.file_mut(ino)?;
-        file.check_writable();
+        file.check_writable(len);
         file.set_len(len, &mut self.rng);
         file.modified_us = now;
         Ok(())
@@ -378,7 +378,6 @@ impl State {
         }
         let free = self.free_blocks();
         let file = self.tree.file_mut(ino)?;
-        file.check_writable();
         if file.missing_blocks(offset, offset + len).count() as u64 > free {
             return Err(io::ErrorKind::StorageFull.into());
         }

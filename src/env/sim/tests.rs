@@ -436,8 +436,10 @@ fn a_store_without_blocks_is_a_signal() {
 fn a_mapped_file_is_not_written() {
     let disk = SimDisk::new(1);
     let file = disk.process().fs.create_new(path("/f")).unwrap();
+    file.write_at(&[1; 9], 0).unwrap();
     let _map = file.map().unwrap();
-    let _ = file.write_at(&[1], 0);
+    file.write_at(&[1], 9).unwrap();
+    let _ = file.write_at(&[1], 8);
 }
 
 #[test]

@@ -1,0 +1,256 @@
+//! Making an index: groups that nothing has changed are copied as they are, all others are laid out by column.
+
+use super::index::Group;
+use super::run_state::RunState;
+use crate::error::{Error, Result};
+use crate::format::catalog::{EntryState, RunEntry, Summary, frame};
+use crate::format::catalog_column::{MAX_ROWS, RowSet, put_floats, put_numbers, put_present, put_table, put_texts};
+use crate::format::catalog_index::{ColumnKind, ColumnRef, GroupRef, Piece, Root, attribute, encode_directory};
+use crate::format::catalog_records::put_blocks;
+use crate::format::record::{Change, Meta, cause_number, status_number};
+use crate::format::wire::{crc, crc_seed};
+use crate::types::{FileId, MetricSummary, Run, RunId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A run on its way into the index.
+struct Source<'a> {
+    entry: &'a RunEntry,
+    summary: &'a Summary,
+    /// Without its metrics.
+    run: Run,
+    parent: String,
+    datasets: Vec<u8>,
+    latest_us: u64,
+}
+
+impl<'a> Source<'a> {
+    /// `None` for a run that is not settled, or of which the records cannot be read.
+    fn new(entry: &'a RunEntry) -> Option<Self> {
+        let EntryState::Settled(summary) = &entry.state else { return None };
+        let state = RunState::from_records(&Meta::decode_all(&summary.meta).ok()?);
+        let run = state.to_run(entry.run_id, entry.experiment_id, BTreeMap::new());
+        let records = run.datasets.iter().cloned().map(|dataset| Meta { at_us: 0, change: Change::Dataset(dataset) });
+        let datasets = Meta::encode_all(&records.collect::<Vec<_>>());
+        let parent = run.parent.map(|parent| parent.to_string()).unwrap_or_default();
+        Some(Self { entry, summary, run, parent, datasets, latest_us: state.latest_us() })
+    }
+}
+
+/// What is written so far.
+struct Output {
+    file_id: FileId,
+    bytes: Vec<u8>,
+}
+
+impl Output {
+    fn put(&mut self, part: &[u8]) -> Result<Piece> {
+        let offset = self.bytes.len() as u64;
+        let len = u32::try_from(part.len());
+        let len = len.map_err(|_| Error::LimitExceeded {
+            what: "bytes of a column of the catalog",
+            limit: u64::from(u32::MAX),
+            found: part.len() as u64,
+        })?;
+        self.bytes.extend_from_slice(part);
+        Ok(Piece { offset, len, crc: crc(crc_seed(&self.file_id.0, offset), part) })
+    }
+
+    fn column(&mut self, kind: ColumnKind, key: u32, first: &[u8], second: &[u8]) -> Result<ColumnRef> {
+        Ok(ColumnRef { kind, key, first: self.put(first)?, second: self.put(second)? })
+    }
+
+    fn directory(&mut self, rows: usize, columns: &[ColumnRef]) -> Result<GroupRef> {
+        Ok(GroupRef { rows, directory: self.put(&encode_directory(columns))? })
+    }
+}
+
+/// An index behind `head`, which begins its file, and where its root lies. Of `kept` nothing may have changed; of `fresh`
+/// what is not settled is left out, and its ids are the third part of the answer.
+pub(crate) fn encode(
+    file_id: FileId,
+    head: Vec<u8>,
+    kept: &[Group<'_>],
+    fresh: &[RunEntry],
+) -> Result<(Vec<u8>, u64, BTreeSet<RunId>)> {
+    let sources: Vec<Source<'_>> = fresh.iter().filter_map(Source::new).collect();
+    let mut left_out: BTreeSet<RunId> = fresh.iter().map(|entry| entry.run_id).collect();
+    sources.iter().for_each(|source| _ = left_out.remove(&source.entry.run_id));
+    let keys = all_keys(kept, &sources)?;
+    let number = |name: &str| keys.binary_search(&name).unwrap_or(0) as u32;
+    let mut out = Output { file_id, bytes: head };
+    let (mut groups, mut ids): (Vec<GroupRef>, Vec<RunId>) = (Vec::new(), Vec::new());
+    for group in kept {
+        groups.push(copy(group, &mut out, &number)?);
+        ids.extend(group.ids()?.iter().map(|id| RunId::from_bytes(*id)));
+    }
+    for sources in sources.chunks(MAX_ROWS) {
+        groups.push(lay_out(sources, &mut out, &number)?);
+        ids.extend(sources.iter().map(|source| source.entry.run_id));
+    }
+    let mut table = Vec::new();
+    put_table(&mut table, &keys.iter().map(|key| key.as_bytes()).collect::<Vec<_>>());
+    let mut order: Vec<u32> = (0..ids.len() as u32).collect();
+    order.sort_unstable_by_key(|row| ids.get(*row as usize));
+    let order: Vec<u8> = order.into_iter().flat_map(u32::to_le_bytes).collect();
+    let latest =
+        kept.iter().map(|group| group.index().latest_us()).chain(sources.iter().map(|source| source.latest_us));
+    let root = Root { latest_us: latest.max().unwrap_or(0), keys: out.put(&table)?, ids: out.put(&order)?, groups };
+    let root_at = out.bytes.len() as u64;
+    out.bytes.extend_from_slice(&frame(file_id, root_at, &root.encode()));
+    Ok((out.bytes, root_at, left_out))
+}
+
+/// Names of all metrics, params and tags.
+fn all_keys<'a>(kept: &[Group<'a>], sources: &'a [Source<'_>]) -> Result<Vec<&'a str>> {
+    let mut keys: BTreeSet<&str> = BTreeSet::new();
+    for group in kept {
+        for column in group.columns().iter().filter(|column| column.kind != ColumnKind::Attribute) {
+            keys.insert(group.key_name(column.key)?);
+        }
+    }
+    for source in sources {
+        let texts = source.run.params.keys().chain(source.run.tags.keys());
+        keys.extend(texts.chain(source.summary.metrics.iter().map(|(name, _)| name)).map(String::as_str));
+    }
+    Ok(keys.into_iter().collect())
+}
+
+fn copy<'a>(group: &Group<'a>, out: &mut Output, number: &dyn Fn(&str) -> u32) -> Result<GroupRef> {
+    let mut columns = Vec::with_capacity(group.columns().len());
+    for (at, column) in group.columns().iter().enumerate() {
+        let is_own = column.kind == ColumnKind::Attribute;
+        let key = if is_own { column.key } else { number(group.key_name(column.key)?) };
+        columns.push(out.column(column.kind, key, group.part(at, false)?, group.part(at, true)?)?);
+    }
+    out.directory(group.rows(), &columns)
+}
+
+fn lay_out(sources: &[Source<'_>], out: &mut Output, number: &dyn Fn(&str) -> u32) -> Result<GroupRef> {
+    let mut columns = attributes(sources, out)?;
+    for (name, (rows, summaries)) in metrics_of(sources) {
+        let (first, second) = metric(&rows, &summaries, sources.len());
+        columns.push(out.column(ColumnKind::Metric, number(name), &first, &second)?);
+    }
+    let params = |source: &'_ Source<'_>| -> Vec<(String, String)> {
+        source.run.params.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let tags = |source: &'_ Source<'_>| -> Vec<(String, String)> {
+        source.run.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    for (kind, of) in [(ColumnKind::Param, &params as &dyn Fn(&Source<'_>) -> _), (ColumnKind::Tag, &tags)] {
+        let mut all: BTreeMap<String, (RowSet, Vec<String>)> = BTreeMap::new();
+        for (row, source) in sources.iter().enumerate() {
+            for (key, value) in of(source) {
+                let (rows, values) = all.entry(key).or_insert_with(|| (RowSet::none(), Vec::new()));
+                rows.insert(row);
+                values.push(value);
+            }
+        }
+        for (key, (rows, values)) in all {
+            let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+            columns.push(out.column(kind, number(&key), &texts(&rows, &values, sources.len()), &[])?);
+        }
+    }
+    out.directory(sources.len(), &columns)
+}
+
+fn attributes(sources: &[Source<'_>], out: &mut Output) -> Result<Vec<ColumnRef>> {
+    let mut columns = Vec::new();
+    let ids: Vec<u8> = sources.iter().flat_map(|source| *source.entry.run_id.as_bytes()).collect();
+    columns.push(out.column(ColumnKind::Attribute, attribute::ID, &ids, &[])?);
+    type Number = fn(&Source<'_>) -> Option<i64>;
+    type Text = for<'a> fn(&'a Source<'_>) -> &'a [u8];
+    let numbers: [(u32, Number); 7] = [
+        (attribute::EXPERIMENT, |source| Some(source.entry.experiment_id.get() as i64)),
+        (attribute::STATUS, |source| Some(i64::from(status_number(source.run.status)))),
+        (attribute::CAUSE, |source| Some(i64::from(cause_number(source.run.status_cause)))),
+        (attribute::START, |source| Some(source.run.start_time)),
+        (attribute::END, |source| source.run.end_time),
+        (attribute::DELETED, |source| source.run.deleted_at),
+        (attribute::TIDY, |source| Some(i64::from(source.summary.tidy))),
+    ];
+    for (key, of) in numbers {
+        let mut rows = RowSet::none();
+        let found = |(row, source): (usize, &Source<'_>)| of(source).inspect(|_| rows.insert(row));
+        let values: Vec<i64> = sources.iter().enumerate().filter_map(found).collect();
+        if !values.is_empty() {
+            let mut first = Vec::new();
+            put_present(&mut first, &rows, sources.len());
+            put_numbers(&mut first, &values);
+            columns.push(out.column(ColumnKind::Attribute, key, &first, &[])?);
+        }
+    }
+    // What is empty is left out: it is the same as what is not there.
+    let some_texts: [(u32, Text); 4] = [
+        (attribute::NAME, |source| source.run.name.as_bytes()),
+        (attribute::USER, |source| source.run.user.as_bytes()),
+        (attribute::PARENT, |source| source.parent.as_bytes()),
+        (attribute::DATASETS, |source| &source.datasets),
+    ];
+    for (key, of) in some_texts {
+        let mut rows = RowSet::none();
+        let found = |(row, source): (usize, &'_ Source<'_>)| {
+            !of(source).is_empty() && {
+                rows.insert(row);
+                true
+            }
+        };
+        let mut found = found;
+        let values: Vec<&[u8]> = sources
+            .iter()
+            .enumerate()
+            .filter(|(row, source)| found((*row, source)))
+            .map(|(_, source)| of(source))
+            .collect();
+        if !values.is_empty() {
+            columns.push(out.column(ColumnKind::Attribute, key, &texts(&rows, &values, sources.len()), &[])?);
+        }
+    }
+    let records = put_blocks(sources.iter().map(|source| source.summary.meta.as_slice()));
+    columns.push(out.column(ColumnKind::Attribute, attribute::RECORDS, &records, &[])?);
+    columns.sort_unstable_by_key(|column| column.key);
+    Ok(columns)
+}
+
+type Summaries<'a> = BTreeMap<&'a str, (RowSet, Vec<&'a MetricSummary>)>;
+
+fn metrics_of<'a>(sources: &'a [Source<'_>]) -> Summaries<'a> {
+    let mut metrics = Summaries::new();
+    for (row, source) in sources.iter().enumerate() {
+        for (name, summary) in &source.summary.metrics {
+            let (rows, summaries) = metrics.entry(name).or_insert_with(|| (RowSet::none(), Vec::new()));
+            rows.insert(row);
+            summaries.push(summary);
+        }
+    }
+    metrics
+}
+
+fn metric(rows: &RowSet, summaries: &[&MetricSummary], of: usize) -> (Vec<u8>, Vec<u8>) {
+    let floats =
+        |value: fn(&MetricSummary) -> f64| summaries.iter().map(|summary| value(summary)).collect::<Vec<f64>>();
+    let latest = floats(|summary| summary.latest.value);
+    let mut first = Vec::new();
+    put_present(&mut first, rows, of);
+    put_floats(&mut first, &latest, None);
+    let mut second = Vec::new();
+    let numbers: [fn(&MetricSummary) -> i64; 4] = [
+        |summary| summary.count as i64,
+        |summary| summary.nan_count as i64,
+        |summary| summary.latest.step,
+        |summary| summary.latest.timestamp,
+    ];
+    for number in numbers {
+        put_numbers(&mut second, &summaries.iter().map(|summary| number(summary)).collect::<Vec<_>>());
+    }
+    put_floats(&mut second, &floats(|summary| summary.min.unwrap_or(summary.latest.value)), Some(&latest));
+    put_floats(&mut second, &floats(|summary| summary.max.unwrap_or(summary.latest.value)), Some(&latest));
+    (first, second)
+}
+
+fn texts(rows: &RowSet, values: &[&[u8]], of: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_present(&mut out, rows, of);
+    put_texts(&mut out, values);
+    out
+}

@@ -1,0 +1,364 @@
+//! Searches by column against the plain way: every run asked, all of them sorted.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+use crate::catalog::{Journal, RunState};
+use crate::env::sim::SimDisk;
+use crate::format::catalog::{EntryState, RunEntry, Summary};
+use crate::format::record::{Change, Meta};
+use crate::types::{DatasetInput, MetricSummary, Point, RunId, RunStatus, StatusCause};
+use proptest::prelude::*;
+use std::path::PathBuf;
+
+const METRICS: [&str; 4] = ["acc", "loss", "loss.min", "z"];
+const KEYS: [&str; 4] = ["lr", "opt", "mlflow.runName", "mlflow.parentRunId"];
+const TEXTS: [&str; 5] = ["", "0.1", "adam", "Adam W", "1e-3"];
+const VALUES: [f64; 7] = [0.0, -0.0, 0.5, 0.1, f64::NAN, f64::INFINITY, -3.0];
+
+/// A run in small numbers.
+#[derive(Clone, Debug)]
+struct Draft {
+    id: u8,
+    experiment: u64,
+    start: i64,
+    end: Option<i64>,
+    status: usize,
+    name: usize,
+    user: usize,
+    parent: bool,
+    deleted: bool,
+    tidy: bool,
+    params: Vec<(usize, usize)>,
+    tags: Vec<(usize, usize)>,
+    metrics: Vec<(usize, usize, usize, u64)>,
+    dataset: Option<usize>,
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let facts = (any::<u8>(), 0u64..2, -1i64..3, prop::option::of(0i64..4), 0usize..5);
+    let words = (0usize..5, 0usize..2, any::<bool>(), any::<bool>(), any::<bool>());
+    let pairs = || prop::collection::vec((0usize..4, 0usize..5), 0..3);
+    let metrics = prop::collection::vec((0usize..4, 0usize..7, 0usize..7, 1u64..4), 0..4);
+    (facts, words, pairs(), pairs(), metrics, prop::option::of(0usize..5)).prop_map(
+        |(
+            (id, experiment, start, end, status),
+            (name, user, parent, deleted, tidy),
+            params,
+            tags,
+            metrics,
+            dataset,
+        )| {
+            let experiment = experiment + 1;
+            Draft {
+                id,
+                experiment,
+                start,
+                end,
+                status,
+                name,
+                user,
+                parent,
+                deleted,
+                tidy,
+                params,
+                tags,
+                metrics,
+                dataset,
+            }
+        },
+    )
+}
+
+impl Draft {
+    fn entry(&self) -> RunEntry {
+        let experiment_id = ExperimentId::new(self.experiment);
+        let mut changes = vec![
+            Change::Created {
+                experiment_id,
+                experiment_name: "e".to_owned(),
+                start_time: self.start,
+                user: TEXTS[self.user].to_owned(),
+                parent: self.parent.then(|| RunId::from_bytes([self.id / 2; 16])),
+            },
+            Change::Name(TEXTS[self.name].to_owned()),
+            Change::Status { status: RunStatus::ALL[self.status], cause: StatusCause::Dropped, end_time: self.end },
+        ];
+        let text = |at: usize| TEXTS[at].to_owned();
+        changes.extend(
+            self.params.iter().map(|(key, value)| Change::Param { key: KEYS[*key].to_owned(), value: text(*value) }),
+        );
+        changes.extend(
+            self.tags.iter().map(|(key, value)| Change::Tag { key: KEYS[*key].to_owned(), value: text(*value) }),
+        );
+        changes.extend(self.deleted.then_some(Change::Lifecycle { deleted: true, at: 5 }));
+        changes.extend(self.dataset.map(|name| {
+            let mut dataset = DatasetInput::new(TEXTS[name], "d1");
+            dataset.tags.insert(DatasetInput::CONTEXT_TAG.to_owned(), "train".to_owned());
+            Change::Dataset(dataset)
+        }));
+        let records: Vec<Meta> = (1u64..).zip(changes).map(|(at_us, change)| Meta { at_us, change }).collect();
+        let mut metrics = std::collections::BTreeMap::new();
+        for (key, value, other, count) in &self.metrics {
+            let (latest, other) = (VALUES[*value], VALUES[*other]);
+            let numbers: Vec<f64> = [latest, other].into_iter().filter(|value| !value.is_nan()).collect();
+            let summary = MetricSummary {
+                count: *count,
+                nan_count: if numbers.is_empty() { *count } else { 0 },
+                latest: Point::new(*count as i64 * 1000, self.start, latest),
+                min: numbers.iter().copied().reduce(f64::min),
+                max: numbers.iter().copied().reduce(f64::max),
+            };
+            metrics.insert(METRICS[*key].to_owned(), summary);
+        }
+        let meta = RunState::from_records(&records).encode();
+        let state = EntryState::Settled(Summary { tidy: self.tidy, meta, metrics: metrics.into_iter().collect() });
+        RunEntry { run_id: RunId::from_bytes([self.id; 16]), experiment_id, state }
+    }
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    let number = || prop::sample::select(vec!["0", "0.1", "0.5", "-3", "2"]);
+    let compare = || prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">="]);
+    let metric = || {
+        prop::sample::select(vec![
+            "metrics.acc",
+            "metrics.loss",
+            "metrics.loss.min",
+            "metrics.z.max",
+            "metrics.acc.count",
+            "start_time",
+            "end_time",
+            "duration",
+            "params.lr",
+            "tags.opt",
+        ])
+    };
+    let text = || {
+        prop::sample::select(vec![
+            "params.lr",
+            "params.opt",
+            "params.none",
+            "tags.lr",
+            "tags.`mlflow.runName`",
+            "tags.`mlflow.parentRunId`",
+            "run_name",
+            "user_id",
+            "status",
+            "experiment_id",
+            "run_id",
+            "artifact_uri",
+            "dataset.name",
+            "datasets.context",
+        ])
+    };
+    let value = || {
+        prop::sample::select(vec![
+            "",
+            "0.1",
+            "adam",
+            "FINISHED",
+            "RUNNING",
+            "1",
+            "train",
+            "03030303030303030303030303030303",
+        ])
+    };
+    let pattern = || prop::sample::select(vec!["%a%", "Adam_W", "%", "", "0303%", "%/2/%", "f%"]);
+    prop_oneof![
+        (metric(), compare(), number()).prop_map(|(field, is, than)| format!("{field} {is} {than}")),
+        (metric(), number(), number()).prop_map(|(field, low, high)| format!("{field} BETWEEN {low} AND {high}")),
+        (metric(), any::<bool>()).prop_map(|(field, not)| format!("{field} IS {}NULL", if not { "NOT " } else { "" })),
+        (text(), any::<bool>()).prop_map(|(field, not)| format!("{field} IS {}NULL", if not { "NOT " } else { "" })),
+        (text(), any::<bool>(), value())
+            .prop_map(|(field, not, value)| format!("{field} {} '{value}'", if not { "!=" } else { "=" })),
+        (text(), any::<bool>(), any::<bool>(), pattern()).prop_map(|(field, not, case, pattern)| {
+            format!("{field} {}{} '{pattern}'", if not { "NOT " } else { "" }, if case { "LIKE" } else { "ILIKE" })
+        }),
+        (text(), any::<bool>(), value(), value()).prop_map(|(field, not, one, two)| {
+            format!("{field} {}IN ('{one}', '{two}')", if not { "NOT " } else { "" })
+        }),
+        text().prop_map(|field| format!("{field} RLIKE '^[a-f0]'")),
+    ]
+}
+
+fn filter() -> impl Strategy<Value = String> {
+    condition().prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) AND ({b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) OR ({b})")),
+            inner.prop_map(|a| format!("NOT ({a})")),
+        ]
+    })
+}
+
+fn order() -> impl Strategy<Value = Vec<String>> {
+    let fields = vec![
+        "metrics.acc",
+        "metrics.loss.min",
+        "metrics.z.max",
+        "metrics.none",
+        "params.lr",
+        "params.opt",
+        "tags.`mlflow.runName`",
+        "tags.lr",
+        "start_time",
+        "end_time",
+        "duration",
+        "status",
+        "run_name",
+        "user_id",
+        "experiment_id",
+        "run_id",
+        "artifact_uri",
+    ];
+    let fields = prop::sample::subsequence(fields, 0..3).prop_shuffle();
+    (fields, any::<[bool; 3]>()).prop_map(|(fields, down)| {
+        fields.iter().zip(down).map(|(field, down)| format!("{field}{}", if down { " DESC" } else { "" })).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever is in the index, came later or is live, and at whatever page size.
+    #[test]
+    fn a_search_finds_what_asking_every_run_finds(
+        indexed in prop::collection::vec(draft(), 0..30),
+        more in prop::collection::vec(draft(), 0..20),
+        later in prop::collection::vec((draft(), 0u8..4), 0..12),
+        filter in prop::option::of(filter()),
+        order in order(),
+        limit in prop::option::of(1usize..9),
+        experiments in prop::collection::vec(1u64..4, 0..2),
+        active: bool,
+        deleted: bool,
+    ) {
+        let disk = SimDisk::new(1);
+        let env = disk.process();
+        let path = PathBuf::from("/catalog.tw");
+        let mut journal = Journal::new(&env, path.clone());
+        journal.replace(indexed.iter().map(Draft::entry).collect());
+        journal.rewrite().unwrap();
+        // A second time, so that groups are kept and filled up.
+        more.iter().for_each(|draft| journal.append(draft.entry(), false).unwrap());
+        journal.rewrite().unwrap();
+        let mut live = Vec::new();
+        for (draft, kind) in &later {
+            let (entry, id) = (draft.entry(), RunId::from_bytes([draft.id; 16]));
+            let run = crate::catalog::known::Known::new(entry.clone()).unwrap();
+            let state = match kind { 0 => EntryState::Removed, 1 => EntryState::Unsettled, _ => entry.state.clone() };
+            live.retain(|run: &Run| run.id != id);
+            if let ("Unsettled", crate::catalog::known::KnownState::Settled(settled)) = (format!("{state:?}").as_str(), &run.state) {
+                live.push(settled.run.clone());
+            }
+            journal.append(RunEntry { state, ..entry }, false).unwrap();
+        }
+        // Another handle reads the same from the file.
+        let mut other = Journal::new(&disk.process(), path);
+        other.refresh().unwrap();
+        prop_assert!(!other.is_lost());
+        let briefs = journal.briefs().unwrap();
+        prop_assert_eq!(&other.briefs().unwrap(), &briefs);
+        let mut all = live.clone();
+        for brief in &briefs {
+            let entry = other.entry(brief.run_id).unwrap().unwrap();
+            prop_assert_eq!(format!("{:?}", journal.entry(brief.run_id).unwrap().unwrap()), format!("{entry:?}"));
+            prop_assert_eq!(other.brief(brief.run_id).unwrap(), Some(*brief));
+            if let crate::catalog::known::KnownState::Settled(settled) = crate::catalog::known::Known::new(entry).unwrap().state {
+                let run = other.view().settled_run(brief.run_id).unwrap().unwrap();
+                prop_assert_eq!(format!("{:?}", run), format!("{:?}", settled.run));
+                all.push(run);
+            }
+        }
+        if let Some(index) = other.view().index {
+            index.check().unwrap();
+        }
+
+        let filter = filter.map(|text| Filter::new(&text).unwrap_or_else(|error| panic!("{text}: {error}")));
+        let order = RunOrder::new(&order).unwrap();
+        let experiments: Vec<ExperimentId> = experiments.into_iter().map(ExperimentId::new).collect();
+        let (filter, order) = (filter.as_ref(), &order);
+        let search = Search { experiments: &experiments, active, deleted, filter, order, limit, after: None };
+        all.retain(|run| wants(&search, run));
+        all.sort_by(|a, b| order.compare(a, b));
+        let (catalog, mut found, mut token) = (other.view(), Vec::new(), None);
+        loop {
+            let search = Search { after: token.as_deref(), ..search };
+            let page = find(&catalog, &live, &search).unwrap();
+            prop_assert!(page.next.is_none() || Some(page.runs.len()) == limit);
+            found.extend(page.runs);
+            if page.next.is_none() {
+                break;
+            }
+            token = page.next;
+        }
+        let text = |runs: &[Run]| runs.iter().map(|run| format!("{run:?}")).collect::<Vec<_>>();
+        prop_assert_eq!(text(&found), text(&all));
+    }
+}
+
+#[test]
+fn a_damaged_part_is_noticed_when_it_is_asked_and_costs_the_others_nothing() {
+    let disk = SimDisk::new(1);
+    let path = PathBuf::from("/catalog.tw");
+    let draft = |id: u8| Draft {
+        id,
+        experiment: 1,
+        start: 0,
+        end: None,
+        status: 2,
+        name: 2,
+        user: 1,
+        parent: false,
+        deleted: false,
+        tidy: true,
+        params: vec![(0, 1)],
+        tags: vec![(1, 2)],
+        metrics: vec![(0, usize::from(id) % 4, 2, 1)],
+        dataset: None,
+    };
+    let mut journal = Journal::new(&disk.process(), path.clone());
+    journal.replace((0..60).map(|id| draft(id).entry()).collect());
+    journal.rewrite().unwrap();
+    let content = disk.contents(&path);
+    let search = |journal: &Journal| {
+        let filter = Filter::new("metrics.acc < 0.2 and params.lr = '0.1'").unwrap();
+        let order = RunOrder::new(&["metrics.acc"]).unwrap();
+        let search = Search {
+            experiments: &[],
+            active: true,
+            deleted: true,
+            filter: Some(&filter),
+            order: &order,
+            limit: Some(3),
+            after: None,
+        };
+        find(&journal.view(), &[], &search).map(|found| format!("{:?}", found.runs))
+    };
+    let expected = search(&journal).unwrap();
+    let (mut noticed, mut unasked) = (0, 0);
+    for at in 64..content.len() {
+        let mut damaged = content.clone();
+        damaged[at] ^= 0x10;
+        disk.set_contents(&path, damaged);
+        let mut other = Journal::new(&disk.process(), path.clone());
+        other.refresh().unwrap();
+        let checked = other.view().index.map(|index| index.check());
+        assert!(other.is_lost() || checked.is_some_and(|checked| checked.is_err()), "byte {at}");
+        if other.is_lost() {
+            noticed += 1;
+            continue;
+        }
+        match search(&other) {
+            Ok(found) => {
+                assert_eq!(found, expected, "byte {at}");
+                unasked += 1;
+            }
+            Err(error) => {
+                assert!(matches!(error, crate::Error::Corrupt { .. }), "byte {at}: {error}");
+                noticed += 1;
+            }
+        }
+    }
+    assert!(noticed > 100 && unasked > 100, "{noticed} noticed, {unasked} not asked");
+}

@@ -1,0 +1,111 @@
+//! A place in an order of runs, as a page leaves it for the next one: what its last run was sorted by. So pages go on
+//! where they stopped, whatever was added, changed or removed meanwhile.
+//!
+//! ```text
+//! hex digits of: 0x01, start i64, run id 16 bytes, then for each field of the order
+//!                0x00, f64 | 0x01, text | 0x02 for NaN | 0x03 for no value
+//! ```
+
+use crate::error::{Error, Result};
+use crate::format::Decoded;
+use crate::format::wire::{Reader, put_text};
+use crate::search::Key;
+use crate::types::RunId;
+use std::borrow::Cow;
+
+const VERSION: u8 = 1;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Place {
+    /// What it is sorted by in each field.
+    pub(super) keys: Vec<Key<'static>>,
+    pub(super) start: i64,
+    pub(super) id: RunId,
+}
+
+impl Place {
+    pub(super) fn to_token(&self) -> String {
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&self.start.to_le_bytes());
+        bytes.extend_from_slice(self.id.as_bytes());
+        for key in &self.keys {
+            match key {
+                Key::Number(value) => {
+                    bytes.push(0);
+                    bytes.extend_from_slice(&value.to_le_bytes());
+                }
+                Key::Text(text) => {
+                    bytes.push(1);
+                    put_text(&mut bytes, text);
+                }
+                Key::Nan => bytes.push(2),
+                Key::Missing => bytes.push(3),
+            }
+        }
+        bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut token, byte| {
+            token.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
+            token
+        })
+    }
+
+    /// The place that a token of an order of so many fields says.
+    pub(super) fn parse(token: &str, fields: usize) -> Result<Self> {
+        let place = from_hex(token).and_then(|bytes| decode(&bytes).ok()).filter(|place| place.keys.len() == fields);
+        place.ok_or_else(|| Error::invalid("page", format!("{token:?} is not what an earlier page of this order gave")))
+    }
+}
+
+fn from_hex(token: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = token.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    Some(digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+fn decode(bytes: &[u8]) -> Decoded<Place> {
+    const WHAT: &str = "page";
+    let mut reader = Reader::new(bytes);
+    if reader.u8(WHAT)? != VERSION {
+        return Err(reader.error(WHAT, "its form is unknown"));
+    }
+    let (start, id) = (reader.u64(WHAT)? as i64, RunId::from_bytes(reader.array(WHAT)?));
+    let mut keys = Vec::new();
+    while !reader.is_empty() {
+        keys.push(match reader.u8(WHAT)? {
+            0 => Key::of_number(Some(reader.f64(WHAT)?)),
+            1 => Key::Text(Cow::Owned(reader.text(usize::MAX, WHAT)?.to_owned())),
+            2 => Key::Nan,
+            3 => Key::Missing,
+            _ => return Err(reader.error(WHAT, "its form is unknown")),
+        });
+    }
+    Ok(Place { keys, start, id })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key() -> impl Strategy<Value = Key<'static>> {
+        prop_oneof![
+            any::<f64>().prop_map(|value| Key::of_number(Some(value))),
+            any::<String>().prop_map(|text| Key::Text(Cow::Owned(text))),
+            Just(Key::Nan),
+            Just(Key::Missing),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn places_come_back_and_other_texts_are_refused(
+            keys in prop::collection::vec(key(), 0..4), start: i64, id: [u8; 16], other in "[0-9a-f]{0,80}|\\PC{0,9}",
+        ) {
+            let place = Place { keys, start, id: RunId::from_bytes(id) };
+            let (token, fields) = (place.to_token(), place.keys.len());
+            prop_assert!(Place::parse(&token, fields + 1).is_err());
+            prop_assert_eq!(Place::parse(&token, fields).unwrap(), place);
+            let _ = Place::parse(&other, fields);
+        }
+    }
+}
