@@ -54,7 +54,7 @@ pub(crate) fn find(catalog: &Catalog, live: &[Run], search: &Search<'_>) -> Resu
         }
     };
     for (number, rows) in rows.iter().enumerate() {
-        rows.iter().for_each(|row| push(ranking.hit(number as u32, row as u32)));
+        ranking.hits(number as u32, rows, &mut push);
     }
     (0..ranking.others.len()).for_each(|number| push(ranking.hit(NO_GROUP, number as u32)));
     let mut hits = top.sorted(&ranking);
@@ -74,7 +74,7 @@ fn wants(search: &Search<'_>, run: &Run) -> bool {
 fn matching_rows(catalog: &Catalog, search: &Search<'_>, group: &Group<'_>) -> Result<RowSet> {
     let mut rows = RowSet::first(group.rows()).without(&catalog.hidden.of(group));
     if let Some(deleted) = group.numbers(attribute::DELETED)? {
-        let deleted = deleted.present.rows;
+        let deleted = deleted.present.rows();
         rows = if search.active { rows } else { rows.and(&deleted) };
         rows = if search.deleted { rows } else { rows.without(&deleted) };
     } else if !search.active {

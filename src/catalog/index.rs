@@ -195,6 +195,19 @@ impl Index {
         Ok((self.group(number)?, row - start))
     }
 
+    /// The ids of all runs, ascending.
+    pub(crate) fn sorted_ids(&self) -> Result<Vec<RunId>> {
+        let order = self.piece(&self.root.ids, &self.ids_checked)?.as_chunks().0;
+        let ids = self.groups().map(|group| group?.ids()).collect::<Result<Vec<_>>>()?;
+        let id_of = |row: &[u8; 4]| {
+            let row = u32::from_le_bytes(*row) as usize;
+            let group = self.starts.partition_point(|start| *start <= row).saturating_sub(1);
+            let at = row - self.starts.get(group).copied().unwrap_or(0);
+            RunId::from_bytes(ids.get(group).and_then(|ids| ids.get(at)).copied().unwrap_or_default())
+        };
+        Ok(order.iter().map(id_of).collect())
+    }
+
     /// Checks every byte, and that the columns of each run say what its records say. Gives the entries that it was made of,
     /// each with the place of its group.
     pub(crate) fn check(&self) -> Result<Vec<(u64, RunEntry)>> {

@@ -113,7 +113,7 @@ impl Journal {
         let found = self.row(run).and_then(|found| {
             let Some((index, row)) = found else { return Ok(None) };
             let (group, at) = index.place(row)?;
-            Ok(group.states()?.get(at).copied().map(Brief::of_row))
+            Ok(group.briefs([at])?.pop())
         });
         self.noted(found)
     }
@@ -335,8 +335,22 @@ impl Journal {
         Ok(bytes)
     }
 
+    /// Whether there are folders of exactly the runs that are known, and nothing else is to be said of them. `folders`
+    /// ascend by id. Cost: one pass.
+    pub(crate) fn has_just(&mut self, folders: impl ExactSizeIterator<Item = RunId>) -> Result<bool> {
+        let ids = match (&self.index, self.later.is_empty() && !self.lost) {
+            (Some(index), true) if index.rows() == folders.len() => index.sorted_ids(),
+            _ => return Ok(false),
+        };
+        Ok(self.noted(ids)?.into_iter().eq(folders))
+    }
+
     /// Adds entries of runs that are not known, and drops those of ended runs of which there is none, in memory only.
+    /// `entries` ascend by id.
     pub(crate) fn match_folders(&mut self, entries: Vec<RunEntry>) -> Result<()> {
+        if self.has_just(entries.iter().map(|entry| entry.run_id))? {
+            return Ok(());
+        }
         let there: BTreeSet<RunId> = entries.iter().map(|entry| entry.run_id).collect();
         let briefs = self.briefs()?;
         let known: BTreeSet<RunId> = briefs.iter().map(|brief| brief.run_id).collect();

@@ -102,10 +102,6 @@ pub(crate) enum BriefState {
 }
 
 impl Brief {
-    pub(super) fn of_row((run_id, experiment_id, tidy, deleted): (RunId, ExperimentId, bool, bool)) -> Self {
-        Self { run_id, experiment_id, state: BriefState::Settled { tidy, deleted } }
-    }
-
     pub(crate) fn is_settled(&self) -> bool {
         matches!(self.state, BriefState::Settled { .. })
     }

@@ -6,7 +6,7 @@ use super::place::Place;
 use super::rows::status_of;
 use super::select::values_of;
 use crate::error::Result;
-use crate::format::catalog_column::Present;
+use crate::format::catalog_column::{Present, RowSet};
 use crate::format::catalog_index::{ColumnKind, attribute};
 use crate::search::{Attribute, Field, Key, NAME_TAG, PARENT_TAG, Term, USER_TAG, key};
 use crate::types::{ExperimentId, Run, RunId};
@@ -146,9 +146,12 @@ fn column_of<'a>(group: &Group<'a>, field: &Field) -> Result<TermColumn<'a>> {
     })
 }
 
+fn text_key(text: &str) -> Key<'_> {
+    Key::Text(Cow::Borrowed(text))
+}
+
 /// A number that is never greater for a key that comes first. Equal ones say nothing.
 fn code_of(key: &Key<'_>, descending: bool) -> u64 {
-    const PREFIX: u64 = (1 << 56) - 1;
     match key {
         Key::Number(value) => {
             // Both zeros are the same number.
@@ -157,13 +160,29 @@ fn code_of(key: &Key<'_>, descending: bool) -> u64 {
             if descending { !code } else { code }
         }
         Key::Text(text) => {
+            // Six bytes and the length: a shorter text is known whole.
             let first =
-                text.bytes().chain(std::iter::repeat(0)).take(7).fold(0, |code, byte| code << 8 | u64::from(byte));
-            if descending { PREFIX - first } else { first }
+                text.bytes().chain(std::iter::repeat(0)).take(6).fold(0, |code, byte| code << 8 | u64::from(byte));
+            let code = first << 8 | text.len().min(7) as u64;
+            if descending { TEXTS - code } else { code }
         }
         Key::Nan => u64::MAX - 1,
         Key::Missing => u64::MAX,
     }
+}
+
+/// Greater than the number of any text.
+const TEXTS: u64 = (1 << 56) - 1;
+
+/// Whether two keys of one field with this number are the same.
+fn is_exact(field: &Field, code: u64, descending: bool) -> bool {
+    let is_number = match field {
+        Field::Metric { .. } => true,
+        Field::Attribute(attribute) => attribute.is_number(),
+        _ => false,
+    };
+    let code = if descending { TEXTS.wrapping_sub(code) } else { code };
+    is_number || code & 0xff < 7
 }
 
 /// Who started last comes first.
@@ -216,9 +235,35 @@ impl<'a> Ranking<'a> {
         Hit { code, ..hit }
     }
 
+    /// The hits that these rows of a group are.
+    pub(super) fn hits(&self, group: u32, rows: &RowSet, mut each: impl FnMut(Hit)) {
+        let Some(keys) = self.keys(group) else { return };
+        let mut give = |row: usize, code: u64| each(Hit { code, group, row: row as u32 });
+        match (self.terms.first(), keys.terms.first()) {
+            (None, _) => match &keys.start {
+                Some(start) if start.present.is_all() => {
+                    rows.iter().for_each(|row| give(row, code_of_start(start.values.get(row).unwrap_or(0))));
+                }
+                _ => rows.iter().for_each(|row| give(row, code_of_start(keys.start(row)))),
+            },
+            (Some(term), Some(TermColumn::Floats(Some(column), _))) if column.present.is_all() => {
+                let code = |row| code_of(&Key::of_number(column.values.get(row)), term.descending);
+                rows.iter().for_each(|row| give(row, code(row)));
+            }
+            (Some(term), Some(TermColumn::Texts([Some(column), _], _))) if column.present.is_all() => {
+                let code = |code| code_of(&column.values.text(code).map_or(Key::Missing, text_key), term.descending);
+                let codes: Vec<u64> = (0..column.values.distinct()).map(code).collect();
+                let code = |row| column.values.code(row).and_then(|code| codes.get(code)).copied().unwrap_or(u64::MAX);
+                rows.iter().for_each(|row| give(row, code(row)));
+            }
+            (Some(term), _) => rows.iter().for_each(|row| give(row, code_of(&keys.key(0, row), term.descending))),
+        }
+    }
+
     pub(super) fn compare(&self, a: &Hit, b: &Hit) -> Ordering {
         a.code.cmp(&b.code).then_with(|| {
-            let by_terms = self.terms.iter().enumerate();
+            let known = self.terms.first().is_some_and(|term| is_exact(&term.field, a.code, term.descending));
+            let by_terms = self.terms.iter().enumerate().skip(usize::from(known));
             let mut by_terms = by_terms.map(|(at, term)| self.key(a, at).compare(&self.key(b, at), term.descending));
             let decided = by_terms.find(|order| order.is_ne());
             let by_start = || self.start(b).cmp(&self.start(a)).then_with(|| self.id(a).cmp(&self.id(b)));
@@ -237,7 +282,8 @@ impl<'a> Ranking<'a> {
     /// Whether a run comes behind a place with this first number.
     pub(super) fn is_behind(&self, hit: &Hit, place: &Place, code: u64) -> bool {
         let order = hit.code.cmp(&code).then_with(|| {
-            let by_terms = self.terms.iter().zip(&place.keys).enumerate();
+            let known = self.terms.first().is_some_and(|term| is_exact(&term.field, code, term.descending));
+            let by_terms = self.terms.iter().zip(&place.keys).enumerate().skip(usize::from(known));
             let mut by_terms = by_terms.map(|(at, (term, key))| self.key(hit, at).compare(key, term.descending));
             let decided = by_terms.find(|order| order.is_ne());
             decided.unwrap_or_else(|| place.start.cmp(&self.start(hit)).then_with(|| self.id(hit).cmp(&place.id)))

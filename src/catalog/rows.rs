@@ -1,6 +1,7 @@
 //! From columns back to runs, and to the entries that they were made of.
 
 use super::index::{FloatColumn, Group, NumberColumn, TextColumn};
+use super::known::{Brief, BriefState};
 use crate::error::Result;
 use crate::format::catalog::{EntryState, RunEntry, Summary};
 use crate::format::catalog_index::{ColumnKind, attribute};
@@ -10,6 +11,9 @@ use crate::types::{
     DatasetInput, ExperimentId, LifecycleStage, MetricSummary, Point, Run, RunId, RunStatus, StatusCause,
 };
 use std::collections::BTreeMap;
+
+/// Room for so many values of a run is taken at once.
+const MAX_AHEAD: usize = 64;
 
 /// The columns of what every run has, and some of what it may have.
 pub(crate) struct Attributes<'a> {
@@ -105,7 +109,7 @@ impl<'a> Group<'a> {
         let metrics = self.columns().iter().filter(|column| column.kind == ColumnKind::Metric);
         for column in metrics {
             let Some(latest) = self.metric(column.key)? else { continue };
-            if !latest.present.all && !rows.iter().any(|row| latest.present.rows.contains(*row)) {
+            if !rows.iter().any(|row| latest.present.has(*row)) {
                 continue;
             }
             let name = self.key_name(column.key)?;
@@ -121,7 +125,7 @@ impl<'a> Group<'a> {
     fn each_text(&self, kind: ColumnKind, rows: &[usize], sink: &mut dyn FnMut(usize, &str, &'a str)) -> Result<()> {
         for column in self.columns().iter().filter(|column| column.kind == kind) {
             let Some(texts) = self.texts(kind, column.key)? else { continue };
-            if !texts.present.all && !rows.iter().any(|row| texts.present.rows.contains(*row)) {
+            if !rows.iter().any(|row| texts.present.has(*row)) {
                 continue;
             }
             let name = self.key_name(column.key)?;
@@ -141,8 +145,11 @@ impl<'a> Group<'a> {
         let id = |row: usize| RunId::from_bytes(ids.get(row).copied().unwrap_or_default());
         let mut runs: Vec<Run> = rows.iter().map(|row| attributes.run(id(*row), *row)).collect();
         // Columns ascend by key, so that each map is built from sorted pairs.
+        let count =
+            |kind: ColumnKind| self.columns().iter().filter(|column| column.kind == kind).count().min(MAX_AHEAD);
         let mut texts: Vec<Vec<(String, String)>> = vec![Vec::new(); rows.len()];
         for kind in [ColumnKind::Param, ColumnKind::Tag] {
+            texts.iter_mut().for_each(|texts| texts.reserve_exact(count(kind)));
             self.each_text(kind, rows, &mut |slot, name, value| {
                 if let Some(texts) = texts.get_mut(slot) {
                     texts.push((name.to_owned(), value.to_owned()));
@@ -160,7 +167,9 @@ impl<'a> Group<'a> {
     }
 
     fn summaries(&self, rows: &[usize]) -> Result<Vec<Vec<(String, MetricSummary)>>> {
-        let mut metrics: Vec<Vec<(String, MetricSummary)>> = vec![Vec::new(); rows.len()];
+        let columns = self.columns().iter().filter(|column| column.kind == ColumnKind::Metric).count();
+        let mut metrics: Vec<Vec<(String, MetricSummary)>> = Vec::new();
+        metrics.resize_with(rows.len(), || Vec::with_capacity(columns.min(MAX_AHEAD)));
         self.each_summary(rows, &mut |slot, name, summary| {
             if let Some(metrics) = metrics.get_mut(slot) {
                 metrics.push((name.to_owned(), summary));
@@ -169,24 +178,26 @@ impl<'a> Group<'a> {
         Ok(metrics)
     }
 
-    /// Whether compaction has nothing to do for the runs, and their experiments and deletions, by row.
-    pub(crate) fn states(&self) -> Result<Vec<(RunId, ExperimentId, bool, bool)>> {
+    /// What is to be done about the runs of these rows, in their order.
+    pub(crate) fn briefs(&self, rows: impl IntoIterator<Item = usize>) -> Result<Vec<Brief>> {
         let (tidy, deleted) = (self.numbers(attribute::TIDY)?, self.numbers(attribute::DELETED)?);
-        let experiment = self.numbers(attribute::EXPERIMENT)?;
-        let of = |(row, id): (usize, &[u8; 16])| {
-            let experiment = ExperimentId::new(number(experiment.as_ref(), row).unwrap_or(0) as u64);
-            let (tidy, deleted) = (number(tidy.as_ref(), row), number(deleted.as_ref(), row));
-            (RunId::from_bytes(*id), experiment, tidy == Some(1), deleted.is_some())
+        let (experiment, ids) = (self.numbers(attribute::EXPERIMENT)?, self.ids()?);
+        let of = |row: usize| {
+            let experiment_id = ExperimentId::new(number(experiment.as_ref(), row).unwrap_or(0) as u64);
+            let (tidy, deleted) = (number(tidy.as_ref(), row) == Some(1), number(deleted.as_ref(), row).is_some());
+            let run_id = RunId::from_bytes(ids.get(row).copied().unwrap_or_default());
+            Brief { run_id, experiment_id, state: BriefState::Settled { tidy, deleted } }
         };
-        Ok(self.ids()?.iter().enumerate().map(of).collect())
+        Ok(rows.into_iter().map(of).collect())
     }
 
     /// The entries of these rows, which ascend, as they were when the index was made of them.
     pub(crate) fn entries(&self, rows: &[usize]) -> Result<Vec<RunEntry>> {
-        let (states, records) = (self.states()?, self.records(rows)?);
+        let (briefs, records) = (self.briefs(rows.iter().copied())?, self.records(rows)?);
         let mut entries = Vec::with_capacity(rows.len());
-        for ((row, metrics), meta) in rows.iter().zip(self.summaries(rows)?).zip(records) {
-            let Some((run_id, experiment_id, tidy, _)) = states.get(*row).copied() else { continue };
+        for ((brief, metrics), meta) in briefs.into_iter().zip(self.summaries(rows)?).zip(records) {
+            let Brief { run_id, experiment_id, state } = brief;
+            let tidy = matches!(state, BriefState::Settled { tidy: true, .. });
             let state = EntryState::Settled(Summary { tidy, meta, metrics });
             entries.push(RunEntry { run_id, experiment_id, state });
         }

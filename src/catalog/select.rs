@@ -87,7 +87,7 @@ fn with_missing(group: &Group<'_>, columns: &[Option<(&TextColumn<'_>, RowSet)>]
     let (mut found, mut left) = (RowSet::none(), RowSet::first(group.rows()));
     for (column, met) in columns.iter().flatten() {
         found = found.or(&met.clone().and(&left));
-        left = left.without(&column.present.rows);
+        left = left.without(&column.present.rows());
     }
     if missing { found.or(&left) } else { found }
 }
@@ -104,7 +104,7 @@ fn met_by_text(test: &Test, column: &TextColumn<'_>) -> RowSet {
 
 fn met_by_code(column: &TextColumn<'_>, met: impl Fn(usize) -> bool) -> RowSet {
     let mut found = RowSet::none();
-    for (at, row) in column.present.rows.iter().enumerate() {
+    for (at, row) in column.present.rows().iter().enumerate() {
         if column.values.code(at).is_some_and(&met) {
             found.insert(row);
         }
@@ -120,18 +120,18 @@ fn metric(test: &Test, group: &Group<'_>, name: &str, otherwise: Option<&(String
     let (mut found, mut left) = (RowSet::none(), RowSet::first(group.rows()));
     if let Some((_, column)) = column(name)? {
         found = met_by_value(test, &column);
-        left = left.without(&column.present.rows);
+        left = left.without(&column.present.rows());
     }
     if let (Some((name, statistic)), false) = (otherwise, left.is_empty())
         && let Some((key, column)) = column(name)?
     {
         let values = values_of(group, key, &column, *statistic)?;
-        for (row, value) in column.present.rows.iter().zip(values) {
+        for (row, value) in column.present.rows().iter().zip(values) {
             if left.contains(row) && test.number(value) {
                 found.insert(row);
             }
         }
-        left = left.without(&column.present.rows);
+        left = left.without(&column.present.rows());
     }
     Ok(if test.number(None) { found.or(&left) } else { found })
 }
@@ -166,7 +166,7 @@ fn met_by_value(test: &Test, column: &FloatColumn<'_>) -> RowSet {
         return compared(*comparison, *bound, column);
     }
     let mut found = RowSet::none();
-    for (at, row) in column.present.rows.iter().enumerate() {
+    for (at, row) in column.present.rows().iter().enumerate() {
         if test.number(column.values.get(at)) {
             found.insert(row);
         }
@@ -190,14 +190,14 @@ fn each(column: &FloatColumn<'_>, holds: impl Fn(f64) -> bool) -> RowSet {
     let mut places = RowSet::none();
     match &column.values {
         Floats::Constant { value, .. } if !holds(*value) => return places,
-        Floats::Constant { .. } => return column.present.rows.clone(),
+        Floats::Constant { .. } => return column.present.rows(),
         Floats::Singles(values) => {
             // A NaN of any bits is a NaN.
             mark(&mut places, values, |bytes| holds(f64::from(f32::from_le_bytes(*bytes))));
         }
         Floats::Doubles(values) => mark(&mut places, values, |bytes| holds(f64::from_le_bytes(*bytes))),
     }
-    if column.present.all { places } else { spread(&places, &column.present.rows) }
+    if column.present.is_all() { places } else { spread(&places, &column.present.rows()) }
 }
 
 fn mark<T>(places: &mut RowSet, values: &[T], holds: impl Fn(&T) -> bool) {

@@ -52,9 +52,8 @@ impl Catalog {
         if let Some(index) = &self.index {
             for group in index.groups() {
                 let group = group?;
-                let rows = group.states()?.into_iter().enumerate();
-                let rows = rows.filter(|(row, _)| !self.hidden.contains(group.first_row() + row));
-                briefs.extend(rows.map(|(_, state)| Brief::of_row(state)));
+                let rows = (0..group.rows()).filter(|row| !self.hidden.contains(group.first_row() + row));
+                briefs.append(&mut group.briefs(rows)?);
             }
         }
         briefs.sort_unstable_by_key(|brief| brief.run_id);

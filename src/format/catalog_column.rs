@@ -105,19 +105,30 @@ impl RowSet {
 /// Which rows of a group have a value.
 #[derive(Clone, Debug)]
 pub(crate) struct Present {
-    pub(crate) rows: RowSet,
+    /// `None` when every row has one: the number of a row is that of its value then.
+    some: Option<Box<RowSet>>,
     pub(crate) count: usize,
-    /// Every row has one: the number of a row is that of its value.
-    pub(crate) all: bool,
 }
 
 impl Present {
     /// The number of a row's value.
     pub(crate) fn place(&self, row: usize) -> Option<usize> {
-        if self.all {
-            return (row < self.count).then_some(row);
+        match &self.some {
+            None => (row < self.count).then_some(row),
+            Some(rows) => rows.contains(row).then(|| rows.rank(row)),
         }
-        self.rows.contains(row).then(|| self.rows.rank(row))
+    }
+
+    pub(crate) fn is_all(&self) -> bool {
+        self.some.is_none()
+    }
+
+    pub(crate) fn has(&self, row: usize) -> bool {
+        self.some.as_ref().map_or(row < self.count, |rows| rows.contains(row))
+    }
+
+    pub(crate) fn rows(&self) -> RowSet {
+        self.some.as_ref().map_or_else(|| RowSet::first(self.count), |rows| (**rows).clone())
     }
 }
 
@@ -140,7 +151,7 @@ pub(crate) fn take_present(reader: &mut Reader<'_>, rows: usize) -> Decoded<Pres
     const WHAT: &str = "rows of a column";
     let mut set = RowSet::none();
     match reader.u8(WHAT)? {
-        0 => set = RowSet::first(rows),
+        0 => return Ok(Present { some: None, count: rows }),
         1 => {
             for (at, byte) in reader.take(rows.div_ceil(8), WHAT)?.iter().enumerate() {
                 if let Some(word) = set.0.get_mut(at / 8) {
@@ -166,7 +177,7 @@ pub(crate) fn take_present(reader: &mut Reader<'_>, rows: usize) -> Decoded<Pres
     if !set.clone().without(&RowSet::first(rows)).is_empty() {
         return Err(reader.error(WHAT, "there are more than the group has"));
     }
-    Ok(Present { rows: set, count, all: count == rows })
+    Ok(Present { some: (count < rows).then(|| Box::new(set)), count })
 }
 
 /// Integers of one width.
@@ -179,12 +190,16 @@ pub(crate) struct Numbers<'a> {
 }
 
 impl Numbers<'_> {
+    #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<i64> {
-        if at >= self.len {
-            return None;
-        }
-        let bytes = self.data.get(at * self.width..)?.get(..self.width)?;
-        let offset = bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let offset = match self.width {
+            0 if at < self.len => 0,
+            1 => u64::from(*self.data.get(at)?),
+            2 => u64::from(u16::from_le_bytes(*self.data.as_chunks().0.get(at)?)),
+            4 => u64::from(u32::from_le_bytes(*self.data.as_chunks().0.get(at)?)),
+            8 => u64::from_le_bytes(*self.data.as_chunks().0.get(at)?),
+            _ => return None,
+        };
         Some(self.base.wrapping_add(offset as i64))
     }
 }
@@ -277,12 +292,14 @@ impl<'a> Texts<'a> {
     }
 
     /// The number of the text of this value.
+    #[inline]
     pub(crate) fn code(&self, at: usize) -> Option<usize> {
-        if at >= self.len {
-            return None;
+        match self.width {
+            0 if at < self.len => Some(0),
+            1 => self.codes.get(at).map(|code| usize::from(*code)),
+            2 => self.codes.as_chunks().0.get(at).map(|code| usize::from(u16::from_le_bytes(*code))),
+            _ => None,
         }
-        let bytes = self.codes.get(at * self.width..)?.get(..self.width)?;
-        Some(bytes.iter().rev().fold(0, |code, byte| code << 8 | usize::from(*byte)))
     }
 
     /// A text by its number.
@@ -453,11 +470,11 @@ mod tests {
             let mut out = Vec::new();
             put_present(&mut out, &set, rows);
             let read = back(&out, |reader| take_present(reader, rows));
-            prop_assert_eq!(&read.rows, &set);
+            prop_assert_eq!(&read.rows(), &set);
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), expected.iter().copied().collect::<Vec<_>>());
-            prop_assert_eq!((read.count, read.all), (expected.len(), expected.len() == rows));
+            prop_assert_eq!((read.count, read.is_all()), (expected.len(), expected.len() == rows));
             for (place, row) in expected.iter().enumerate() {
-                prop_assert_eq!(read.place(*row), Some(place));
+                prop_assert_eq!((read.place(*row), read.has(*row)), (Some(place), true));
             }
             prop_assert_eq!(read.place(rows), None);
         }

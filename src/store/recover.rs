@@ -10,22 +10,24 @@ use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry};
 use crate::types::{ExperimentId, RunId};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 impl Shared {
-    /// Every run folder there is. Cost: one listing for each experiment; no file is opened.
-    pub(super) fn run_folders(&self) -> Result<BTreeSet<(RunId, ExperimentId)>> {
-        let mut all = BTreeSet::new();
+    /// Every run folder there is, by id. Cost: one listing for each experiment; no file is opened.
+    pub(super) fn run_folders(&self) -> Result<Vec<(RunId, ExperimentId)>> {
+        let mut all = Vec::new();
         for experiment in self.experiment_ids()? {
             let dir = self.paths.runs(experiment);
             let entries = match self.env.fs.read_dir(&dir) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 entries => entries.at(&dir, "list")?,
             };
-            let runs = entries.iter().filter_map(|entry| entry.name.parse::<RunId>().ok().map(|id| (id, entry)));
-            all.extend(runs.filter(|(id, entry)| id.to_string() == entry.name).map(|(id, _)| (id, experiment)));
+            // An id has one spelling.
+            let is_plain = |name: &str| !name.bytes().any(|byte| byte.is_ascii_uppercase());
+            let named = entries.iter().filter(|entry| is_plain(&entry.name));
+            all.extend(named.filter_map(|entry| entry.name.parse::<RunId>().ok()).map(|id| (id, experiment)));
         }
+        all.sort_unstable();
         Ok(all)
     }
 
@@ -60,7 +62,7 @@ impl Shared {
     }
 
     /// Gives the experiment a new file with the name that one of its runs remembers. The caller holds the store's lock.
-    pub(super) fn adopt_experiment(&self, id: ExperimentId, runs: &BTreeSet<(RunId, ExperimentId)>) -> Result<()> {
+    pub(super) fn adopt_experiment(&self, id: ExperimentId, runs: &[(RunId, ExperimentId)]) -> Result<()> {
         let named = runs.iter().filter(|(_, experiment)| *experiment == id).find_map(|(run, _)| {
             let view = RunView::read(self, id, *run).ok()?;
             view.state.experiment().map(|(_, name)| name.to_owned())
@@ -78,6 +80,9 @@ impl Shared {
             if journal.is_lost() || journal.is_torn()? {
                 journal.rewrite()?;
             }
+            if journal.has_just(folders.iter().map(|(run_id, _)| *run_id))? {
+                return Ok(());
+            }
             for (run_id, experiment_id) in &folders {
                 let known = journal.brief(*run_id)?;
                 if known.is_none_or(|run| run.state == BriefState::Removed || run.experiment_id != *experiment_id) {
@@ -85,7 +90,8 @@ impl Shared {
                     journal.append(RunEntry { run_id: *run_id, experiment_id: *experiment_id, state }, false)?;
                 }
             }
-            let gone = |run: &Brief| run.is_settled() && !folders.contains(&(run.run_id, run.experiment_id));
+            let gone =
+                |run: &Brief| run.is_settled() && folders.binary_search(&(run.run_id, run.experiment_id)).is_err();
             for Brief { run_id, experiment_id, .. } in journal.briefs()?.into_iter().filter(gone) {
                 journal.append(RunEntry { run_id, experiment_id, state: EntryState::Removed }, false)?;
             }

@@ -2,6 +2,7 @@
 
 use super::append_lock::AppendLock;
 use super::appender::{Appender, SyncWork};
+use super::maintenance::seal_pending;
 use super::{Shared, lock};
 use crate::catalog::RunState;
 use crate::env::sync::{Condvar, Mutex, PoisonError, wait_while};
@@ -14,6 +15,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Runs that have ended and wait for sealing before whoever ends one more helps.
+const MAX_RUNS_WAITING: usize = 256;
 
 /// What the writer and its handles share.
 #[derive(Debug)]
@@ -295,8 +299,19 @@ impl RunCore {
         self.shared.seal_alarm.ring();
         ended?;
         match self.shared.options.durability {
-            Durability::Process => Ok(()),
-            Durability::Medium => self.sync(),
+            Durability::Process => {}
+            Durability::Medium => self.sync()?,
+        }
+        self.keep_pace();
+        Ok(())
+    }
+
+    /// Seals along when more runs have ended than the background keeps up with: each holds files open until it is sealed.
+    /// What fails is tried again there, and said there.
+    fn keep_pace(&self) {
+        let waiting = lock(&self.shared.to_settle).len();
+        if self.shared.options.background && waiting > MAX_RUNS_WAITING {
+            let _ = seal_pending(&self.shared);
         }
     }
 

@@ -55,11 +55,16 @@ impl FromStr for RunId {
     /// [`Error::InvalidArgument`] unless `text` is exactly 32 hex digits (either case).
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || Error::invalid("run id", format!("{text:?} is not 32 hex digits"));
-        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != 16 || !rest.is_empty() {
             return Err(wrong());
         }
-        let number = u128::from_str_radix(text, 16).map_err(|_| wrong())?;
-        Ok(Self(number.to_be_bytes()))
+        let mut id = [0; 16];
+        for (byte, [high, low]) in id.iter_mut().zip(pairs) {
+            *byte = digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low).ok_or_else(wrong)?;
+        }
+        Ok(Self(id))
     }
 }
 
