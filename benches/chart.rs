@@ -1,6 +1,6 @@
 //! Charts of a compacted metric of ten million points, beside the floor of summing plain values: whole, by time, at
 //! widths that were not asked for before, and zoomed to a hundredth; all of it once more for values that compaction gives
-//! to pcodec. In processor time of the thread, which others on the machine disturb less.
+//! to pcodec. Then what reads every point: smoothing, a chart against another metric, bands, a histogram. In processor time of the thread, which others on the machine disturb less.
 //!
 //! `TRACKWAY_POINTS` changes how many points; `TRACKWAY_STORE` names a folder in which the stores are made once and found
 //! again by later rounds; `-- --test` uses few points.
@@ -11,7 +11,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use trackway::{ChartAxis, ExperimentId, NewRun, RunFilter, RunId, Snapshot, Store};
+use trackway::{ChartAxis, ChartOptions, ExperimentId, NewRun, RunFilter, RunId, Snapshot, Store};
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
@@ -81,6 +81,20 @@ fn line(group: &mut Group<'_>, name: &str, draw: &mut dyn FnMut()) {
     });
 }
 
+/// Charts on other axes, and what no statistics can tell.
+fn every_point(group: &mut Group<'_>, snapshot: &Snapshot) {
+    let loss = || snapshot.metric("loss").unwrap();
+    let options = ChartOptions::new(WIDTH);
+    let chart = |axis, options| drop(black_box(loss().chart(axis, options).unwrap()));
+    line(group, "logarithmic axis, warm", &mut || chart(ChartAxis::Step, options.log_x(true)));
+    line(group, "time since start, warm", &mut || chart(ChartAxis::SinceStart, options));
+    line(group, "smoothed", &mut || chart(ChartAxis::Step, options.smoothing(0.99)));
+    line(group, "against itself", &mut || drop(black_box(loss().chart_against(&loss(), options).unwrap())));
+    line(group, "histogram", &mut || drop(black_box(loss().histogram(100, ..).unwrap())));
+    let four = [loss(), loss(), loss(), loss()];
+    line(group, "bands of four", &mut || drop(black_box(options.bands(ChartAxis::Step, &four, &[0.5]).unwrap())));
+}
+
 fn charts(c: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("TRACKWAY_STORE").map_or_else(|| dir.path().to_owned(), PathBuf::from);
@@ -118,7 +132,7 @@ fn charts(c: &mut Criterion) {
                 let query = snapshot.metric("loss").unwrap();
                 let query = match axis {
                     ChartAxis::Step => query.steps(first..first + points / 100),
-                    ChartAxis::Timestamp => {
+                    _ => {
                         let first = 1_700_000_000_000 + first * 31;
                         query.timestamps(first..first + points / 100 * 31)
                     }
@@ -132,6 +146,7 @@ fn charts(c: &mut Criterion) {
                 zoom(first);
             });
         }
+        every_point(&mut group, &snapshot);
         group.finish();
     }
     let values: Vec<f64> = (0..points.min(10_000_000)).map(value).collect();

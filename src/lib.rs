@@ -36,7 +36,10 @@ mod types;
 
 pub use error::{Error, ErrorKind, Result};
 pub use options::{AppendMode, Compression, Durability, StoreOptions};
-pub use query::{Chart, ChartAxis, ChartColumn, ChartPoint, MetricQuery, Order};
+pub use query::{
+    BandColumn, Bands, Chart, ChartAxis, ChartColumn, ChartOptions, ChartPoint, Histogram, MetricQuery, Order,
+    Smoothing,
+};
 pub use search::{Filter, RunOrder};
 pub use store::{
     Artifacts, CodecStatistics, CompactionReport, Damage, Follower, Incident, Loss, Metric, Progress, Repair,

@@ -1,7 +1,7 @@
 //! Points of one metric: a range of steps or of time, in the wanted order.
 
 use crate::error::{Error, Result};
-use crate::store::{ChartSource, Piece, Snapshot};
+use crate::store::{Along, ChartSource, Piece, Snapshot};
 use crate::types::{Columns, Point};
 use std::ops::{Bound, Range, RangeBounds};
 
@@ -55,20 +55,23 @@ pub struct MetricQuery<'a> {
     key: &'a str,
     pub(super) steps: Span,
     pub(super) timestamps: Span,
-    order: Order,
+    pub(super) order: Order,
     pub(super) skip_damaged: bool,
 }
 
+/// Smallest and largest step and timestamp.
+pub(super) type Ranges = ((i64, i64), (i64, i64));
+
 /// Integers from `first` to `last`, both included; empty when `first > last`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) first: i64,
     pub(super) last: i64,
 }
 
 impl Span {
-    const ALL: Self = Self { first: i64::MIN, last: i64::MAX };
-    const NONE: Self = Self { first: i64::MAX, last: i64::MIN };
+    pub(super) const ALL: Self = Self { first: i64::MIN, last: i64::MAX };
+    pub(super) const NONE: Self = Self { first: i64::MAX, last: i64::MIN };
 
     fn of(range: &impl RangeBounds<i64>) -> Self {
         let first = match range.start_bound() {
@@ -84,8 +87,24 @@ impl Span {
         first.zip(last).map_or(Self::NONE, |(first, last)| Self { first, last })
     }
 
-    fn holds(self, value: i64) -> bool {
+    pub(super) fn holds(self, value: i64) -> bool {
         self.first <= value && value <= self.last
+    }
+
+    /// What lies in both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { first: self.first.max(other.first), last: self.last.min(other.last) }
+    }
+
+    /// The same integers plus `distance`, those beyond 64 bits left out.
+    pub(super) fn plus(self, distance: i64) -> Self {
+        let (first, last) = (i128::from(self.first), i128::from(self.last));
+        let (first, last) = (first + i128::from(distance), last + i128::from(distance));
+        if first > i128::from(i64::MAX) || last < i128::from(i64::MIN) {
+            return Self::NONE;
+        }
+        let inside = |x: i128| x.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        Self { first: inside(first), last: inside(last) }
     }
 
     pub(super) fn covers(self, (min, max): (i64, i64)) -> bool {
@@ -101,6 +120,30 @@ impl<'a> MetricQuery<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, key: &'a str) -> Self {
         let (steps, timestamps) = (Span::ALL, Span::ALL);
         Self { snapshot, key, steps, timestamps, order: Order::AsWritten, skip_damaged: false }
+    }
+
+    /// When the run started.
+    pub(super) fn start_time(&self) -> i64 {
+        self.snapshot.run().start_time
+    }
+
+    /// What was asked for along an axis.
+    pub(super) fn span(&self, along: Along) -> Span {
+        if along == Along::Steps { self.steps } else { self.timestamps }
+    }
+
+    /// Asks for no more than `span` along an axis.
+    pub(super) fn narrow(&mut self, along: Along, span: Span) {
+        let known = if along == Along::Steps { &mut self.steps } else { &mut self.timestamps };
+        *known = known.and(span);
+    }
+
+    pub(super) fn covers(&self, (steps, timestamps): Ranges) -> bool {
+        self.steps.covers(steps) && self.timestamps.covers(timestamps)
+    }
+
+    pub(super) fn meets(&self, (steps, timestamps): Ranges) -> bool {
+        self.steps.meets(steps) && self.timestamps.meets(timestamps)
     }
 
     /// Only points whose step lies in `range`.
@@ -296,7 +339,7 @@ impl<'a> MetricQuery<'a> {
     }
 
     /// The pieces that can have a point of the answer.
-    fn pieces(&self) -> Result<Vec<Piece>> {
+    pub(super) fn pieces(&self) -> Result<Vec<Piece>> {
         if let (Some(error), false) = (self.snapshot.unread_file(), self.skip_damaged) {
             return Err(error);
         }

@@ -128,6 +128,11 @@ impl Columns {
         (0..self.len()).map(|i| self.get(i).unwrap_or(Point::new(0, 0, f64::NAN)))
     }
 
+    /// The steps or the timestamps.
+    pub(crate) fn along(&self, steps: bool) -> &[i64] {
+        if steps { &self.steps } else { &self.timestamps }
+    }
+
     /// Takes room for `len` points in all, so that they need not move while more and more of them come.
     pub(crate) fn reserve(&mut self, len: usize) {
         let more = len.saturating_sub(self.len());

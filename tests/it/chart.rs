@@ -2,7 +2,7 @@
 
 use crate::support::{Scene, files, new_run};
 use proptest::prelude::*;
-use trackway::{Chart, ChartAxis, ChartColumn, ChartPoint, Columns, Snapshot, Store, StoreOptions};
+use trackway::{Chart, ChartAxis, ChartColumn, ChartOptions, ChartPoint, Columns, Snapshot, Store, StoreOptions};
 
 /// What `chart` promises, point by point.
 fn naive(points: &Columns, axis: ChartAxis, range: (i64, i64), width: usize) -> Vec<ChartColumn> {
@@ -217,6 +217,19 @@ fn a_damaged_column_fails_every_chart_that_needs_it_or_is_left_out() {
         let expected = naive(&points, axis, chart.range.unwrap(), 100);
         assert_eq!(chart.columns, expected, "{axis:?}, round {round}");
     }
+    // So does what reads every point.
+    let options = ChartOptions::new(100).smoothing(0.5);
+    let whole = snapshot.metric("m").unwrap();
+    assert!(whole.chart(ChartAxis::Step, options).is_err() && whole.histogram(10, ..).is_err());
+    assert!(whole.chart_against(&whole, 100).is_err() && whole.against(&whole).is_err());
+    assert!(options.bands(ChartAxis::Step, std::slice::from_ref(&whole), &[]).is_err());
+    let all = points.len() as u64;
+    let counts = |columns: &[ChartColumn]| columns.iter().map(|column| column.count).sum::<u64>();
+    assert_eq!(counts(&query().chart(ChartAxis::Step, options).unwrap().columns), all);
+    assert_eq!(query().histogram(10, ..).unwrap().counts.iter().sum::<u64>(), all);
+    assert_eq!(query().against(&query()).unwrap().len(), points.len());
+    let bands = options.bands(ChartAxis::Step, &[query()], &[]).unwrap();
+    assert!(!bands.columns.is_empty() && bands.columns.len() < 100);
 }
 
 #[test]

@@ -4,7 +4,9 @@
 mod ahead;
 mod append_read;
 mod artifacts;
+mod bands;
 mod chart;
+mod charts;
 mod corpus;
 mod corruption;
 mod damage;

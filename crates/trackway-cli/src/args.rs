@@ -3,6 +3,7 @@
 use crate::rows::RowFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
+use trackway::Smoothing;
 
 const AFTER_HELP: &str = "\
 Runs are named by their id, by its first 4 or more digits, or by their name if
@@ -50,6 +51,8 @@ pub enum Command {
     Points(PointsArgs),
     /// Draw metrics in the terminal
     Plot(PlotArgs),
+    /// Show how often values of a metric lie where
+    Hist(HistArgs),
     /// Give a run another name, also while it runs
     Rename(RenameArgs),
     /// Set or delete a tag of a run
@@ -268,9 +271,14 @@ However many points there are, every column shows the smallest and the largest
 of its values: no spike is hidden. Values that cannot be drawn (NaN, infinite)
 interrupt the line and are marked ! on the axis.
 
+Smoothing is TensorBoard's, over all points by x; along a metric, by step. A
+point along a metric has the last value of that metric at the same step as its
+x, and is left out if there is none.
+
 Examples:
   trackway plot baseline loss val/loss
-  trackway plot baseline loss --log-y --x time
+  trackway plot baseline loss --log-y --x relative --smooth 0.9
+  trackway plot baseline val/loss --x tokens --log-x
   trackway plot baseline loss --vs bigger-lr --vs no-dropout";
 
 /// Arguments of `plot`.
@@ -294,22 +302,81 @@ pub struct PlotArgs {
     /// Logarithmic y axis
     #[arg(long)]
     pub log_y: bool,
-    /// What the x axis shows
-    #[arg(long, value_enum, default_value_t)]
+    /// Logarithmic x axis
+    #[arg(long)]
+    pub log_x: bool,
+    /// What the x axis shows: step, time (UTC), relative (time since the start of the run), or a metric
+    #[arg(long, value_name = "AXIS", default_value = "step", value_parser = x_axis)]
     pub x: XAxis,
+    /// Smooth the values, from 0 (not at all) to below 1
+    #[arg(long, value_name = "WEIGHT", value_parser = smoothing)]
+    pub smooth: Option<Smoothing>,
     /// Draw with letters only
     #[arg(long)]
     pub ascii: bool,
 }
 
 /// X axes of `plot`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum XAxis {
     /// The step.
-    #[default]
     Step,
-    /// Time since the start of the run.
+    /// Time of day and date.
     Time,
+    /// Time since the start of the run.
+    Relative,
+    /// Another metric.
+    Metric(String),
+}
+
+fn x_axis(text: &str) -> Result<XAxis, String> {
+    Ok(match text {
+        "" => return Err("expected step, time, relative, or the key of a metric".to_owned()),
+        "step" => XAxis::Step,
+        "time" => XAxis::Time,
+        "relative" => XAxis::Relative,
+        key => XAxis::Metric(key.to_owned()),
+    })
+}
+
+fn smoothing(text: &str) -> Result<Smoothing, String> {
+    let weight = text.parse().map_err(|_| "expected a number".to_owned())?;
+    Smoothing::new(weight).map_err(|error| error.to_string())
+}
+
+const HIST_HELP: &str = "\
+Every point is counted: in a bin, or in the last line as one below --min, above
+--max, infinite, or NaN.
+
+Examples:
+  trackway hist baseline grad_norm
+  trackway hist baseline grad_norm --bins 50 --max 10";
+
+/// Arguments of `hist`.
+#[derive(Debug, Args)]
+#[command(after_help = HIST_HELP)]
+pub struct HistArgs {
+    /// Id, beginning of an id, or name
+    pub run: String,
+    /// Key of the metric
+    pub metric: String,
+    /// Number of bins, all of the same width
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub bins: u16,
+    /// Lower end of the first bin [default: the smallest value]
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, value_parser = finite)]
+    pub min: Option<f64>,
+    /// Upper end of the last bin [default: the largest value]
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, value_parser = finite)]
+    pub max: Option<f64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: JsonArgs,
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number.filter(|number| number.is_finite()).ok_or_else(|| "expected a finite number".to_owned())
 }
 
 /// Arguments of `rename`.

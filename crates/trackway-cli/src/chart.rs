@@ -15,6 +15,8 @@ pub struct Line {
     pub label: String,
     /// Points with rising x.
     pub points: Vec<(f64, f64)>,
+    /// Points that are not among them, since what lies along the chart has no value for them.
+    pub without_x: usize,
 }
 
 /// How a chart is drawn.
@@ -24,6 +26,8 @@ pub struct Chart {
     pub width: usize,
     /// Rows, axis and legend not included.
     pub height: usize,
+    /// Whether the x axis is logarithmic.
+    pub log_x: bool,
     /// Whether the y axis is logarithmic.
     pub log_y: bool,
     /// Whether lines differ by colour; otherwise several lines are drawn with a letter each.
@@ -31,7 +35,7 @@ pub struct Chart {
     /// Letters in place of braille in any case.
     pub ascii: bool,
     /// Title of the x axis.
-    pub x_title: &'static str,
+    pub x_title: String,
     /// How a place on the x axis is written.
     pub x_label: fn(f64) -> String,
 }
@@ -94,15 +98,19 @@ impl Chart {
 
     /// The height of a value before scaling; `None` when it cannot be drawn.
     fn height_of(&self, y: f64) -> Option<f64> {
-        let y = if self.log_y { y.log10() } else { y };
-        y.is_finite().then_some(y)
+        scaled(y, self.log_y)
+    }
+
+    /// The x before scaling of a point that has a place on the axis, and its value.
+    fn on_axis(&self, (x, y): &(f64, f64)) -> Option<(f64, f64)> {
+        scaled(*x, self.log_x).map(|x| (x, *y))
     }
 
     fn frame(&self, lines: &[Line]) -> Option<Frame> {
         let (mut x, mut y) = ((f64::INFINITY, f64::NEG_INFINITY), (f64::INFINITY, f64::NEG_INFINITY));
-        for (px, py) in lines.iter().flat_map(|line| &line.points) {
-            x = (x.0.min(*px), x.1.max(*px));
-            if let Some(py) = self.height_of(*py) {
+        for (px, py) in lines.iter().flat_map(|line| &line.points).filter_map(|point| self.on_axis(point)) {
+            x = (x.0.min(px), x.1.max(px));
+            if let Some(py) = self.height_of(py) {
                 y = (y.0.min(py), y.1.max(py));
             }
         }
@@ -121,10 +129,10 @@ impl Chart {
         let wide = canvas.columns * 2;
         let mut columns: Vec<Option<Column>> = vec![None; wide];
         let mut cut = true;
-        for (x, y) in &line.points {
-            let at = (share(*x, frame.x) * wide as f64) as usize;
+        for (x, y) in line.points.iter().filter_map(|point| self.on_axis(point)) {
+            let at = (share(x, frame.x) * wide as f64) as usize;
             let at = at.min(wide - 1);
-            let Some(y) = self.height_of(*y) else {
+            let Some(y) = self.height_of(y) else {
                 canvas.bad.get_mut(at / 2).into_iter().for_each(|bad| *bad = true);
                 cut = true;
                 continue;
@@ -168,8 +176,9 @@ impl Chart {
     }
 
     fn x_labels(&self, frame: Frame, margin: usize, columns: usize) -> String {
-        let (first, last) = ((self.x_label)(frame.x.0), (self.x_label)(frame.x.1));
-        let middle = format!("{} ({})", (self.x_label)(frame.x.0 / 2.0 + frame.x.1 / 2.0), self.x_title);
+        let label = |x: f64| (self.x_label)(if self.log_x { 10_f64.powf(x) } else { x });
+        let (first, last) = (label(frame.x.0), label(frame.x.1));
+        let middle = format!("{} ({})", label(frame.x.0 / 2.0 + frame.x.1 / 2.0), self.x_title);
         let room = columns.saturating_sub(first.len() + last.len());
         if room < middle.len() + 4 {
             return format!("{:margin$}{first} .. {last} ({})\n", "", self.x_title);
@@ -216,8 +225,19 @@ impl Chart {
         if !bad.is_empty() {
             text.push_str(&format!("; not drawn, marked ! on the axis: {}", bad.join(", ")));
         }
+        let left_of_it = line.points.iter().filter(|point| self.log_x && self.on_axis(point).is_none()).count();
+        let counts = [(line.without_x, "without x"), (left_of_it, "with x not above 0")];
+        for (n, what) in counts.iter().filter(|(n, _)| *n > 0) {
+            text.push_str(&format!("; not shown: {} {what}", crate::text::count(*n as u64)));
+        }
         text
     }
+}
+
+/// A number as it is drawn; `None` when it cannot be.
+fn scaled(number: f64, log: bool) -> Option<f64> {
+    let number = if log { number.log10() } else { number };
+    number.is_finite().then_some(number)
 }
 
 /// Where `value` lies in the range, from 0 to 1. Halves first: the width of a range may exceed the largest number.

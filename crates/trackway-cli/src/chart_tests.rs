@@ -4,11 +4,12 @@ use super::*;
 
 fn chart(width: usize, height: usize) -> Chart {
     let x_label = |x: f64| format!("{x:.0}");
-    Chart { width, height, log_y: false, color: false, ascii: true, x_title: "step", x_label }
+    let x_title = "step".to_owned();
+    Chart { width, height, log_x: false, log_y: false, color: false, ascii: true, x_title, x_label }
 }
 
 fn line(points: impl IntoIterator<Item = (f64, f64)>) -> Line {
-    Line { label: "loss".to_owned(), points: points.into_iter().collect() }
+    Line { label: "loss".to_owned(), points: points.into_iter().collect(), without_x: 0 }
 }
 
 #[test]
@@ -60,6 +61,21 @@ fn extreme_values_and_empty_lines_do_not_break_it() {
             assert!(chart.render(&[line([(1.0, 5.0)])]).contains("1 point, min 5, max 5, last 5"));
         }
     }
+}
+
+#[test]
+fn a_logarithmic_x_axis_gives_each_power_of_ten_the_same_room() {
+    let mut chart = chart(45, 4);
+    chart.log_x = true;
+    let mut line = line((0..=1000).map(|i| (f64::from(i), if i == 10 { 9.0 } else { 1.0 })));
+    line.without_x = 7;
+    let text = chart.render(&[line]);
+    let top = text.lines().next().unwrap();
+    let (start, columns) = (top.find('+').unwrap() + 1, 45 - top.find('+').unwrap() - 1);
+    let place = top.find('A').unwrap() - start;
+    assert!(place.abs_diff(columns / 3) <= 1, "{text}");
+    assert!(text.contains("\n        1 ") && text.contains("32 (step)") && text.contains(" 1000\n"), "{text}");
+    assert!(text.contains("last 1; not shown: 7 without x; not shown: 1 with x not above 0"), "{text}");
 }
 
 #[test]

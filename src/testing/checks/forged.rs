@@ -17,7 +17,7 @@ use crate::segment::SegmentReader;
 use crate::testing::meter::decoding;
 use crate::testing::observe::bits;
 use crate::testing::pools::Bits;
-use crate::{ChartAxis, Compression, RunId, Store};
+use crate::{ChartAxis, ChartOptions, Compression, RunId, Store};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -118,10 +118,16 @@ fn show(store: &Store, id: RunId) -> Shown {
         let query = snapshot.metric(key).unwrap();
         let read = query.read().map(|points| points.iter().map(bits).collect());
         let middle = summary.latest.step / 2;
-        for axis in [ChartAxis::Step, ChartAxis::Timestamp] {
+        for axis in [ChartAxis::Step, ChartAxis::Timestamp, ChartAxis::SinceStart] {
             let _ = snapshot.metric(key).unwrap().chart(axis, 7);
+            let _ = snapshot.metric(key).unwrap().chart(axis, ChartOptions::new(7).log_x(true));
+            let smoothed = ChartOptions::new(7).smoothing(0.5).range(middle as f64..);
+            let _ = smoothed.bands(axis, std::slice::from_ref(&query), &[0.5]);
+            let _ = ChartOptions::new(7).bands(axis, std::slice::from_ref(&query), &[0.5]);
             let _ = snapshot.metric(key).unwrap().steps(middle..).chart(axis, 3);
         }
+        let _ = snapshot.metric(key).unwrap().chart_against(&query, 7);
+        let _ = snapshot.metric(key).unwrap().histogram(7, ..);
         let _ = snapshot.metric(key).unwrap().steps(..middle).skip_damaged(true).read();
         shown.insert(key.clone(), read.ok());
     }

@@ -215,12 +215,13 @@ impl Demo<'_> {
         let width = self.context.width.unwrap_or(DEFAULT_WIDTH);
         let color = self.context.color;
         let x_label = |x: f64| format!("{x:.0}");
-        let chart = Chart { width, height: 14, log_y: false, color, ascii: false, x_title: "step", x_label };
+        let (x_title, ascii, height) = ("step".to_owned(), false, 14);
+        let chart = Chart { width, height, log_x: false, log_y: false, color, ascii, x_title, x_label };
         let resumed = listed.iter().find(|run| run.name == "charlm_bf16_resumed");
         let run = resumed.ok_or_else(|| Failure::new("the run to draw is missing"))?;
         let mut lines = Vec::new();
         for key in ["train/loss", "eval/loss"] {
-            lines.push(plot::line(store, run, key, XAxis::Step, format!("{} {key}", run.name))?);
+            lines.push(plot::line(store, run, key, &XAxis::Step, None, format!("{} {key}", run.name))?);
         }
         self.context.bytes(chart.render(&lines).as_bytes())?;
         self.context.line("")?;

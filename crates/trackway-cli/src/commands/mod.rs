@@ -6,6 +6,7 @@ mod demo_child;
 mod experiments;
 mod export;
 mod follow;
+mod hist;
 mod import;
 mod log;
 mod manage;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Outcome {
         Command::Show(args) => show::run(&args, context),
         Command::Points(args) => points::run(&args, context),
         Command::Plot(args) => plot::run(&args, context),
+        Command::Hist(args) => hist::run(&args, context),
         Command::Rename(args) => manage::rename(&args, context),
         Command::Tag(args) => manage::tag(&args, context),
         Command::Delete(args) => manage::delete(&args, context),

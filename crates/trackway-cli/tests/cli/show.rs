@@ -43,6 +43,45 @@ fn a_chart_and_the_statistics() {
 }
 
 #[test]
+fn charts_along_other_axes_smoothed_and_histograms() {
+    let place = Place::new();
+    let lines: String = (0..100)
+        .map(|step| {
+            let tokens = if step == 7 { String::new() } else { format!(", \"tokens\": {}", (step + 1) * 10) };
+            format!("{{\"step\": {step}, \"loss\": {}{tokens}}}\n", step % 2)
+        })
+        .collect();
+    place.log("r", &lines);
+    let plot = |more: &[&str]| place.ok(&[&["plot", "r", "loss", "--ascii", "--width", "60"], more].concat());
+    let text = plot(&["--x", "tokens", "--log-x"]);
+    assert!(text.contains("\n") && text.contains("100 (tokens)") && text.contains(" 1000\n"), "{text}");
+    assert!(text.contains("A loss: 99 points, min 0, max 1, last 1; not shown: 1 without x"), "{text}");
+    let text = plot(&["--log-x"]);
+    assert!(text.contains("not shown: 1 with x not above 0"), "{text}");
+    // Debiased: the first value is shown as it is, and the rest nears the mean.
+    let text = plot(&["--smooth", "0.98"]);
+    assert!(text.contains("min 0, max 0.5051, last 0.5051"), "{text}");
+    let text = plot(&["--x", "time"]);
+    assert!(text.contains("(UTC)") && text.contains("20"), "{text}");
+    assert!(plot(&["--x", "relative"]).contains("(time)"));
+    let text = place.ok(&["hist", "r", "tokens", "--bins", "4", "--max", "800"]);
+    assert!(text.contains("10 .. 207.50  19  ###") && text.ends_with("99 points, 20 above\n"), "{text}");
+    let found = place.json(&["hist", "r", "loss", "--bins", "2", "--json"]);
+    assert_eq!((&found["edges"], &found["counts"]), (&[0.0, 0.5, 1.0][..].into(), &[50, 50][..].into()));
+    for (args, told) in [
+        (&["plot", "r", "loss", "--x", "token"][..], "did you mean \"tokens\"?"),
+        (&["hist", "r", "token"], "did you mean \"tokens\"?"),
+        (&["hist", "r", "loss", "--min", "1", "--max", "0"], "--min 1 is above --max 0"),
+    ] {
+        let error = place.run(args).error();
+        assert!(error.contains(told), "{error}");
+    }
+    for args in [&["plot", "r", "loss", "--smooth", "1"][..], &["hist", "r", "loss", "--min", "NaN"]] {
+        place.run(args).fails(2);
+    }
+}
+
+#[test]
 fn what_is_not_there_is_told_with_what_could_be_meant() {
     let place = three_runs();
     let error = place.run(&["show", "gama"]).error();
