@@ -340,7 +340,8 @@ impl<'a> Group<'a> {
     pub(crate) fn ids(&self) -> Result<&'a [[u8; 16]]> {
         let ids =
             self.take((ColumnKind::Attribute, attribute::ID), |reader, rows| reader.take(16 * rows, "run ids"))?;
-        Ok(ids.unwrap_or_default().as_chunks().0)
+        let ids = ids.ok_or_else(|| self.damage("a group of the index lacks the ids of its runs"))?;
+        Ok(ids.as_chunks().0)
     }
 
     pub(crate) fn id(&self, row: usize) -> Result<RunId> {

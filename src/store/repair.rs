@@ -10,7 +10,7 @@ use super::open::{check_store_file, read_start};
 use super::paths::Paths;
 use super::quarantine::{copy_aside, move_aside};
 use super::verify::{Damage, Found, Kind, Survey, read_catalog};
-use super::{Incident, Shared, Store};
+use super::{Incident, Shared, Store, lock};
 use crate::catalog::{Journal, write_new};
 use crate::env::{Env, FileKind};
 use crate::error::{Error, IoContext, Result};
@@ -186,6 +186,8 @@ impl Shared {
             false => None,
         };
         if damaged {
+            // It may be whole and say what the files do not.
+            lock(&self.journal).lose();
             self.with_journal(Journal::rewrite)?;
             self.match_folders()?;
             self.recover_runs()?;

@@ -1,7 +1,9 @@
 //! Looking for runs, and the datasets that they used.
 
 use crate::support::{Scene, finished_run, new_run};
-use trackway::{DatasetInput, ErrorKind, Filter, RunId, RunOrder, RunQuery, Store, View};
+use trackway::{
+    DatasetInput, ErrorKind, ExperimentId, Filter, NewRun, RunFilter, RunId, RunOrder, RunQuery, Store, View,
+};
 
 fn found(store: &Store, filter: &str, order: &[&str]) -> Vec<RunId> {
     let query = RunQuery {
@@ -72,4 +74,19 @@ fn deleted_runs_are_found_when_they_are_looked_for() {
     assert_eq!(found(&store, "metrics.loss < 1 and metrics.acc.count = 200 and params.lr < 0.2", &[]), [kept]);
     let deleted = RunQuery { view: View::Deleted, ..RunQuery::default() };
     assert_eq!(store.search(&deleted).unwrap().runs[0].id, gone);
+}
+
+/// Runs that end faster than they are sealed keep their files open: whoever ends one more then seals along.
+#[test]
+fn many_short_runs_do_not_pile_up_logs() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("s")).unwrap();
+    for number in 0..1200 {
+        let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
+        run.log_metric("loss", 1, f64::from(number)).unwrap();
+        run.finish().unwrap();
+    }
+    let logs = store.statistics().unwrap().log_files;
+    assert!(logs < 600, "{logs} logs of 1200 ended runs wait to be sealed");
+    assert_eq!(store.runs(&RunFilter::default()).unwrap().len(), 1200);
 }

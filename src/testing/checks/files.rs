@@ -7,9 +7,6 @@ use super::bytes::given_to;
 use super::edited;
 use crate::env::sim::SimDisk;
 use crate::env::{Env, Region};
-use crate::format::catalog::{RunEntry, next_entry};
-use crate::format::header::{FileType, HEADER_LEN, Header};
-use crate::format::wire::Reader;
 use crate::log::{LogReader, Opened};
 use crate::segment::{Head, SegmentReader};
 use crate::{ExperimentId, NewRun, RunFilter, RunId, Store, StoreOptions, View};
@@ -114,7 +111,7 @@ pub(super) fn file_of_run(path: &Path) -> Option<RunId> {
 }
 
 /// Edits of a valid file, or, when the first byte is odd, bytes as they are.
-fn file_bytes(original: &[u8], bytes: &[u8]) -> Vec<u8> {
+pub(super) fn file_bytes(original: &[u8], bytes: &[u8]) -> Vec<u8> {
     match bytes.split_first() {
         Some((first, rest)) if first % 2 == 1 => rest.to_vec(),
         Some((_, edits)) => edited(original, edits),
@@ -197,31 +194,6 @@ pub(super) fn read_log(bytes: &[u8], live: bool) -> Option<Head> {
         Some(head)
     };
     decoding("a log", |head| head.as_ref().map_or(bytes.len(), |head| given_to(head, bytes.len())), read)
-}
-
-/// The entries of a catalog up to the first that is not whole.
-fn read_catalog(bytes: &[u8]) -> Vec<RunEntry> {
-    let Ok(header) = Header::decode(bytes, FileType::Catalog) else { return Vec::new() };
-    let mut reader = Reader::new(&bytes[HEADER_LEN..]);
-    let mut all = Vec::new();
-    loop {
-        let at = (HEADER_LEN + reader.position()) as u64;
-        match next_entry(&mut reader, header.file_id, at) {
-            Ok(Some(entries)) => all.extend(entries),
-            Ok(None) | Err(_) => return all,
-        }
-    }
-}
-
-/// A catalog gives a beginning of its entries.
-pub fn catalog(bytes: &[u8]) {
-    let original = sample().files.iter().find(|(path, _)| path.ends_with("catalog.tw")).map(|(_, bytes)| &bytes[..]);
-    let original = original.unwrap();
-    let found = read_catalog(&file_bytes(original, bytes));
-    if bytes.first().is_some_and(|first| first % 2 == 0) {
-        let (found, all) = (format!("{found:?}"), format!("{:?}", read_catalog(original)));
-        assert!(all.starts_with(found.trim_end_matches(']')), "{found} is no beginning of {all}");
-    }
 }
 
 /// A store of which one file is damaged, cut, filled with something else or gone: it is refused with an error, or shows

@@ -22,10 +22,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Edits of numbered parts: for each part its number, how many edits, and those ([`edited`]).
-struct Edits<'a>(BTreeMap<usize, &'a [u8]>);
+pub(super) struct Edits<'a>(BTreeMap<usize, &'a [u8]>);
 
 impl<'a> Edits<'a> {
-    fn new(mut bytes: &'a [u8], parts: usize) -> Self {
+    pub(super) fn new(mut bytes: &'a [u8], parts: usize) -> Self {
         let mut all = BTreeMap::new();
         while let [part, count, rest @ ..] = bytes {
             let len = rest.len().min(4 * usize::from(count % 8));
@@ -35,7 +35,7 @@ impl<'a> Edits<'a> {
         Self(all)
     }
 
-    fn apply(&self, part: usize, original: &[u8]) -> Vec<u8> {
+    pub(super) fn apply(&self, part: usize, original: &[u8]) -> Vec<u8> {
         self.0.get(&part).map_or_else(|| original.to_vec(), |edits| edited(original, edits))
     }
 }

@@ -6,12 +6,14 @@
 //! A decoder may hold a multiple of what it is given, and no more ([`super::meter`]).
 
 mod bytes;
+mod catalogs;
 mod files;
 mod forged;
 mod names;
 
 pub use bytes::{catalog_entry, codec, experiment, footer, frame, header, record};
-pub use files::{catalog, log, segment, store_files};
+pub use catalogs::{catalog, catalog_forged, filter};
+pub use files::{log, segment, store_files};
 pub use forged::{log_forged, segment_forged};
 pub use names::names;
 
@@ -21,11 +23,13 @@ use super::{Op, Setup, run_ops};
 pub type Check = fn(&[u8]);
 
 /// Every check by the name of its fuzz target.
-pub const ALL: [(&str, Check); 15] = [
+pub const ALL: [(&str, Check); 17] = [
     ("catalog", catalog),
     ("catalog_entry", catalog_entry),
+    ("catalog_forged", catalog_forged),
     ("codec", codec),
     ("experiment", experiment),
+    ("filter", filter),
     ("footer", footer),
     ("frame", frame),
     ("header", header),
