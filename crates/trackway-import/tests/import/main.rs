@@ -1,0 +1,7 @@
+//! Imports of what the real packages wrote (`tests/data/make.py`), value by value.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod again;
+mod harness;
+mod mlflow;
+mod tensorboard;
