@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 mod artifacts;
+mod copy;
 mod error;
 mod event;
 mod id;
@@ -20,6 +21,7 @@ mod tensorboard;
 mod tfrecord;
 mod yaml;
 
+pub use copy::{CopyOptions, copy};
 pub use error::{Error, Result};
 pub use mlflow::{ARTIFACT_URI_TAG, MlflowOptions, RUN_ID_TAG, import_mlflow};
 pub use session::{EXPERIMENT_CREATED_TAG, EXPERIMENT_ID_TAG, Failure, Progress, Report, Watch, keep_going};

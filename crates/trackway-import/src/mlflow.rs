@@ -69,7 +69,7 @@ pub(crate) fn source_experiment(
     if let Some(created) = created {
         tags.insert(EXPERIMENT_CREATED_TAG.to_owned(), created.to_string());
     }
-    SourceExperiment { id: id.to_owned(), name: name.to_owned(), is_deleted, tags }
+    SourceExperiment { name: name.to_owned(), is_deleted, tags }
 }
 
 /// What MLflow says of a run, as it says it.

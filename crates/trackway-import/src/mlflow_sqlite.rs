@@ -26,6 +26,7 @@ struct Db {
 
 /// An experiment with what its runs need of it.
 struct FoundExperiment {
+    id: String,
     source: SourceExperiment,
     artifacts: String,
 }
@@ -38,12 +39,12 @@ pub(crate) fn import(session: &mut Session<'_>, path: &Path, options: &MlflowOpt
     let (mut missing, mut any_artifacts) = (Vec::new(), false);
     for found in &experiments {
         let experiment = session.experiment(&found.source)?;
-        let runs = db.run_infos(&found.source.id)?;
+        let runs = db.run_infos(&found.id)?;
         let root = local_folder(&found.artifacts, db.path.parent().unwrap_or(Path::new("")));
         missing.extend(root.filter(|root| !runs.is_empty() && !root.is_dir()));
         for (info, uri) in runs {
             let what = format!("{}, run {}", path.display(), info.id);
-            let folders = artifact_folders(&db, options, &found.source.id, &info.id, &uri);
+            let folders = artifact_folders(&db, options, &found.id, &info.id, &uri);
             any_artifacts |= folders.iter().any(|folder| folder.is_dir());
             session.run(&what, |session| import_run(session, &db, experiment, info, &uri, &folders))?;
         }
@@ -174,7 +175,7 @@ impl Db {
                 None => name,
             };
             let source = source_experiment(&id, &name, stage.as_deref() == Some("deleted"), created, tags);
-            experiments.push(FoundExperiment { source, artifacts: artifacts.unwrap_or_default() });
+            experiments.push(FoundExperiment { id, source, artifacts: artifacts.unwrap_or_default() });
         }
         Ok(experiments)
     }

@@ -11,8 +11,8 @@ pub const EXPERIMENT_ID_TAG: &str = "trackway.import.experiment_id";
 /// Tag of an experiment: when it was created in the source, in milliseconds since the Unix epoch.
 pub const EXPERIMENT_CREATED_TAG: &str = "trackway.import.creation_time";
 
-/// Tag of an experiment that is deleted in the source, until all its runs are here and it is deleted here too.
-const TO_DELETE_TAG: &str = "trackway.import.to_delete";
+/// Tag of an experiment or run that is deleted in the source, until all of it is here and it is deleted here too.
+pub(crate) const TO_DELETE_TAG: &str = "trackway.import.to_delete";
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +93,6 @@ impl Report {
 
 /// What a source says of an experiment.
 pub(crate) struct SourceExperiment {
-    pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) is_deleted: bool,
     pub(crate) tags: BTreeMap<String, String>,

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Place as _, Result};
 use crate::points::{Bag, Incoming, Verdict};
-use crate::session::Session;
+use crate::session::{Session, TO_DELETE_TAG};
 use std::collections::{BTreeMap, HashMap};
 use trackway::{
     DatasetInput, ExperimentId, LifecycleStage, NewRun, Point, Run, RunId, RunName, RunStatus, RunWriter, Snapshot,
@@ -185,11 +185,27 @@ impl Target {
     pub(crate) fn end(mut self, session: &mut Session<'_>, reread: Reread<'_>) -> Result<()> {
         self.write_all(session)?;
         let is_ahead = self.settle_points(session, reread)?;
+        let is_to_delete = self.is_to_delete(session)?;
         self.settle_facts(session, is_ahead)?;
-        if self.facts.is_deleted {
+        if is_to_delete {
             session.store.delete_run(self.facts.id)?;
         }
         Ok(())
+    }
+
+    /// Whether the run is to be deleted once it is whole: one that came as a deleted one, and was not restored since. A
+    /// run that is here longer stays: whoever makes room in the source does not mean this store.
+    fn is_to_delete(&mut self, session: &mut Session<'_>) -> Result<bool> {
+        let marked = self.known.as_ref().is_none_or(|known| known.run().tags.contains_key(TO_DELETE_TAG));
+        if !self.facts.is_deleted {
+            return Ok(false);
+        }
+        if marked {
+            self.writer(session)?.delete_tag(TO_DELETE_TAG)?;
+        } else {
+            session.note(format!("run {}: it is deleted in the source and stays", self.facts.id));
+        }
+        Ok(marked)
     }
 
     /// True when the run has points that the source has not.
@@ -334,6 +350,9 @@ impl Facts {
             (some(&self.name), some(&self.user), self.parent, self.start_time);
         new.params = self.params.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         new.tags = self.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        if self.is_deleted {
+            new.tags.push((TO_DELETE_TAG.to_owned(), "yes".to_owned()));
+        }
         new
     }
 

@@ -63,8 +63,8 @@ pub fn import_tensorboard(
     if runs.is_empty() {
         return Err(Error::source(path, format!("no event file is below it: none has {MARK} in its name")));
     }
-    let (id, name, tags) = (String::new(), options.experiment.clone(), BTreeMap::new());
-    let experiment = session.experiment(&SourceExperiment { id, name, is_deleted: false, tags })?;
+    let (name, tags) = (options.experiment.clone(), BTreeMap::new());
+    let experiment = session.experiment(&SourceExperiment { name, is_deleted: false, tags })?;
     session.progress.total_runs = runs.len() as u64;
     for (below, files) in runs {
         let name = format!("{}{}", options.prefix, if below.is_empty() { "." } else { &below });
