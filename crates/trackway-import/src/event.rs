@@ -22,7 +22,7 @@ pub(crate) enum Kind {
     Scalar(f64),
     /// A tensor of one number, which is a scalar if the tag's plugin is the one of scalars.
     Tensor(f64),
-    /// Params of the run.
+    /// Params of the run; none in the messages that only say what a dashboard shows of them.
     Params(Vec<(String, String)>),
     /// Something else: its name.
     Other(&'static str),
@@ -185,10 +185,7 @@ impl Value {
             Ok(())
         })?;
         if plugin == "hparams" {
-            kind = match params(plugin_content)? {
-                params if params.is_empty() => Kind::Other("part of a hparams session"),
-                params => Kind::Params(params),
-            };
+            kind = Kind::Params(params(plugin_content)?);
         }
         Ok(Self { tag: tag.into_owned(), plugin, kind })
     }

@@ -65,7 +65,14 @@ pub(crate) struct Target {
     until_tick: usize,
     added: u64,
     last_time: Option<i64>,
+    /// Whether the report knows that the run changed.
+    is_counted: bool,
+    /// How the run was ended when its writer was closed in between.
+    parked: Option<End>,
 }
+
+/// Status, who said so, and when.
+type End = (RunStatus, StatusCause, Option<i64>);
 
 /// A name as a store takes it: what is too long is cut, what cannot be shown is a space.
 pub(crate) fn clean_name(name: &str) -> String {
@@ -101,8 +108,19 @@ impl Target {
                 session.report.new_runs += 1;
             }
         }
-        let (metrics, last_time) = (HashMap::new(), facts.start_time);
-        Ok(Some(Self { facts, rule, known, writer, metrics, waiting: 0, until_tick: 0, added: 0, last_time }))
+        Ok(Some(Self {
+            last_time: facts.start_time,
+            is_counted: known.is_none(),
+            facts,
+            rule,
+            known,
+            writer,
+            metrics: HashMap::new(),
+            waiting: 0,
+            until_tick: 0,
+            added: 0,
+            parked: None,
+        }))
     }
 
     /// Takes the source's next point of a metric.
@@ -148,7 +166,8 @@ impl Target {
 
     fn writer(&mut self, session: &mut Session<'_>) -> Result<&RunWriter> {
         if self.writer.is_none() {
-            session.report.changed_runs += 1;
+            session.report.changed_runs += u64::from(!self.is_counted);
+            self.is_counted = true;
             self.writer = Some(session.store.resume_run(self.facts.id)?);
         }
         self.writer.as_ref().ok_or(Error::Stopped)
@@ -171,6 +190,22 @@ impl Target {
         session.tick()?;
         if let Some(metric) = self.metrics.get_mut(key) {
             metric.new = columns;
+        }
+        Ok(())
+    }
+
+    /// Whether it has a writer.
+    pub(crate) fn is_open(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// Writes what waits and closes the writer, so that many runs can be under way at a time.
+    pub(crate) fn park(&mut self, session: &mut Session<'_>) -> Result<()> {
+        self.write_all(session)?;
+        let end = self.end_in_store();
+        if let Some(writer) = self.writer.take() {
+            writer.end_with_cause(end.0, end.1, end.2)?;
+            self.parked = Some(end);
         }
         Ok(())
     }
@@ -243,7 +278,7 @@ impl Target {
                 let place = self.facts.place.clone();
                 self.writer(session)?.log_dataset(dataset).place(|| format!("{place}, a dataset"))?;
             }
-            return Ok(self.writer(session)?.end_with_cause(end.0, end.1, end.2)?);
+            return self.end_writer(session, end);
         };
         let was_open = known.tags.contains_key(STATUS_TAG) && !self.facts.tags.contains_key(STATUS_TAG);
         // Of a run that says no time at all, no time is expected.
@@ -253,12 +288,18 @@ impl Target {
         let has_ended_since = is_other_end && !is_ahead && (was_open || was_cut || end.2 > known.end_time);
         let leads = !is_ahead && (self.added > 0 || has_ended_since);
         self.settle_texts(session, &known, leads, was_open && !is_ahead)?;
-        if has_ended_since || self.writer.is_some() {
+        if has_ended_since || self.writer.is_some() || self.parked.is_some() {
             let stays = (known.status, known.status_cause, known.end_time);
-            let end = if leads || !known.status.is_ended() { end } else { stays };
-            self.writer(session)?.end_with_cause(end.0, end.1, end.2)?;
+            self.end_writer(session, if leads || !known.status.is_ended() { end } else { stays })?;
         }
         Ok(())
+    }
+
+    fn end_writer(&mut self, session: &mut Session<'_>, end: End) -> Result<()> {
+        if self.writer.is_none() && self.parked == Some(end) {
+            return Ok(());
+        }
+        Ok(self.writer(session)?.end_with_cause(end.0, end.1, end.2)?)
     }
 
     /// Params, name, tags and datasets that the run lacks; when the source `leads`, also those that it says otherwise.
@@ -297,7 +338,7 @@ impl Target {
 
     /// The end that the run gets. A store has no running run without a writer: one that has not ended in the source is
     /// here as if its writer had vanished after its last point, until the source says how it ended.
-    fn end_in_store(&self) -> (RunStatus, StatusCause, Option<i64>) {
+    fn end_in_store(&self) -> End {
         let end_time = self.facts.end_time.or(self.last_time);
         if self.facts.status.is_ended() {
             (self.facts.status, self.facts.cause, end_time)
