@@ -1,9 +1,9 @@
 //! One import: the store, what was done so far, and whoever watches.
 
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
-use trackway::{ExperimentId, LifecycleStage, Store};
+use trackway::{Experiment, ExperimentId, LifecycleStage, Store};
 
 /// Tag of an experiment: its id in the source.
 pub const EXPERIMENT_ID_TAG: &str = "trackway.import.experiment_id";
@@ -104,11 +104,13 @@ pub(crate) struct Session<'a> {
     pub(crate) report: Report,
     pub(crate) progress: Progress,
     watch: Watch<'a>,
+    /// The store's experiments by name, as they were when the first was asked for.
+    experiments: Option<HashMap<String, Experiment>>,
 }
 
 impl<'a> Session<'a> {
     pub(crate) fn new(store: &'a Store, watch: Watch<'a>) -> Self {
-        Self { store, report: Report::default(), progress: Progress::default(), watch }
+        Self { store, report: Report::default(), progress: Progress::default(), watch, experiments: None }
     }
 
     /// Tells how far the import is.
@@ -139,14 +141,14 @@ impl<'a> Session<'a> {
 
     /// The experiment of this name, created when there is none. What it says of itself here stays.
     pub(crate) fn experiment(&mut self, source: &SourceExperiment) -> Result<ExperimentId> {
-        let known = match self.store.experiment_by_name(&source.name) {
-            Ok(known) => Some(known),
-            Err(trackway::Error::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let known = self.known_experiment(&source.name)?;
         let id = match &known {
             Some(known) => known.id,
-            None => self.store.create_experiment(&source.name)?,
+            None => {
+                // From now on it is to be asked for.
+                self.experiments = None;
+                self.store.create_experiment(&source.name)?
+            }
         };
         if known.as_ref().is_some_and(|known| known.lifecycle_stage == LifecycleStage::Deleted) {
             return Ok(id);
@@ -166,6 +168,14 @@ impl<'a> Session<'a> {
             }
         }
         Ok(id)
+    }
+
+    fn known_experiment(&mut self, name: &str) -> Result<Option<Experiment>> {
+        if self.experiments.is_none() {
+            let all = self.store.experiments()?.into_iter().map(|experiment| (experiment.name.clone(), experiment));
+            self.experiments = Some(all.collect());
+        }
+        Ok(self.experiments.as_ref().and_then(|all| all.get(name)).cloned())
     }
 
     /// Deletes an experiment that is deleted in the source, once all its runs are here. One that somebody restored here,

@@ -1,7 +1,7 @@
 //! TFRecord, the frame of TensorBoard's event files:
 //!
 //! ```text
-//! u64 length · u32 masked crc32c of these 8 bytes · length bytes · u32 masked crc32c of these      (little-endian)
+//! u64 length, u32 masked crc32c of these 8 bytes, length bytes, u32 masked crc32c of these      (little-endian)
 //! masked(crc) = rotate_right(crc, 15) + 0xa282ead8
 //! ```
 //!

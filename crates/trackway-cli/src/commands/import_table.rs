@@ -10,7 +10,7 @@ use crate::values::parse_value;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use trackway::Point;
 use trackway_import::{Error, RowImport};
@@ -55,12 +55,19 @@ impl Table<'_, '_> {
             Box::new(File::open(self.file).map_err(io)?)
         };
         let mut input = BufReader::with_capacity(1 << 18, input);
-        let start = input.fill_buf().map_err(io)?;
-        let first = start.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
-        let found = if first == Some(b'{') { LineFormat::Jsonl } else { LineFormat::Csv };
+        // Blank lines and the first other one tell the form; then they are read as all the rest.
+        let mut start = Vec::new();
+        while start.trim_ascii().is_empty() {
+            if (&mut input).take(MAX_LINE_BYTES).read_until(b'\n', &mut start).map_err(io)? == 0 {
+                return Ok(());
+            }
+        }
+        let (is_json, is_long) = (start.trim_ascii().starts_with(b"{"), is_long(&start));
+        let input = Cursor::new(start).chain(input);
+        let found = if is_json { LineFormat::Jsonl } else { LineFormat::Csv };
         match format.unwrap_or(found) {
             LineFormat::Jsonl => self.read_lines(input, &mut |table, text| table.json_line(text)),
-            LineFormat::Csv if is_long(start) => self.read_long(input),
+            LineFormat::Csv if is_long => self.read_long(input),
             LineFormat::Csv => {
                 let mut header = None;
                 self.read_lines(input, &mut |table, text| match &mut header {
@@ -168,9 +175,8 @@ impl Wrong {
 }
 
 /// Whether the header names the columns of the long form.
-fn is_long(start: &[u8]) -> bool {
-    let header = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let header = header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header);
+fn is_long(header: &[u8]) -> bool {
+    let header = header.trim_ascii().strip_prefix(b"\xef\xbb\xbf").unwrap_or(header);
     let names: Vec<&[u8]> = header.split(|byte| *byte == b',').map(|name| name.trim_ascii()).collect();
     COLUMNS.iter().all(|column| names.contains(&column.as_bytes()))
 }

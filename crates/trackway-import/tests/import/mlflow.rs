@@ -149,4 +149,9 @@ fn a_database_comes_with_every_value() {
     assert_eq!((report.points as usize, report.artifacts, report.artifact_bytes), (count, 3, 1286));
     assert_eq!(report.notes, [""; 0]);
     check_artifacts(&store, &told);
+    // Points of one timestamp are in the order in which they were logged. The database keeps one of equal ones.
+    let full =
+        store.runs(&trackway::RunFilter::default()).unwrap().into_iter().find(|run| run.name.starts_with("base"));
+    let steps = points(&store, full.unwrap().id, "repeats").into_iter().map(|point| point.0);
+    assert_eq!(steps.collect::<Vec<_>>(), [5, -2, 1 << 40]);
 }
