@@ -24,8 +24,8 @@ mod yaml;
 
 pub use copy::{CopyOptions, copy};
 pub use error::{Error, Result};
-pub use mlflow::{ARTIFACT_URI_TAG, MlflowOptions, RUN_ID_TAG, import_mlflow};
+pub use mlflow::{MlflowOptions, RUN_ID_TAG, import_mlflow};
 pub use rows::RowImport;
 pub use session::{EXPERIMENT_CREATED_TAG, EXPERIMENT_ID_TAG, Failure, Progress, Report, Watch, keep_going};
-pub use target::STATUS_TAG;
+pub use target::{ARTIFACT_URI_TAG, STATUS_TAG};
 pub use tensorboard::{TensorboardOptions, import_tensorboard};

@@ -13,9 +13,6 @@ use trackway::{DatasetInput, RunId, RunStatus, StatusCause, Store};
 /// Tag of a run whose id was not 32 hex digits: that id.
 pub const RUN_ID_TAG: &str = "trackway.import.run_id";
 
-/// Tag of a run whose artifacts lie where they could not be read: the URI.
-pub const ARTIFACT_URI_TAG: &str = "trackway.import.artifact_uri";
-
 const NAME_TAG: &str = "mlflow.runName";
 const USER_TAG: &str = "mlflow.user";
 const PARENT_TAG: &str = "mlflow.parentRunId";

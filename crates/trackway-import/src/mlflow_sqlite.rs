@@ -6,9 +6,9 @@
 //! as the doubles that they are, since nothing tells them from doubles that were logged.
 
 use crate::error::{Error, Result};
-use crate::mlflow::{ARTIFACT_URI_TAG, MlflowOptions, RunInfo, local_folder, put_artifacts, source_experiment};
+use crate::mlflow::{MlflowOptions, RunInfo, local_folder, put_artifacts, source_experiment};
 use crate::session::{Session, SourceExperiment};
-use crate::target::{Rule, Target};
+use crate::target::{ARTIFACT_URI_TAG, Rule, Target};
 use rusqlite::{Connection, OpenFlags, Row, ToSql};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

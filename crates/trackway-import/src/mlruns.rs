@@ -13,11 +13,9 @@
 //! ```
 
 use crate::error::{At as _, Error, Result};
-use crate::mlflow::{
-    ARTIFACT_URI_TAG, MlflowOptions, RunInfo, local_folder, put_artifacts, source_experiment, status_of_number,
-};
+use crate::mlflow::{MlflowOptions, RunInfo, local_folder, put_artifacts, source_experiment, status_of_number};
 use crate::session::{Failure, Session};
-use crate::target::{Rule, Target};
+use crate::target::{ARTIFACT_URI_TAG, Rule, Target};
 use crate::yaml::Meta;
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -15,6 +15,9 @@ use trackway::{
 /// Tag of a run that had not ended in the source: the status that it had there.
 pub const STATUS_TAG: &str = "trackway.import.status";
 
+/// Tag of a run whose artifacts lie where they could not be read: the URI.
+pub const ARTIFACT_URI_TAG: &str = "trackway.import.artifact_uri";
+
 /// Points of one metric that are written at a time.
 const BATCH_POINTS: usize = 1 << 16;
 
@@ -320,6 +323,10 @@ impl Target {
         }
         if was_open && facts.status.is_ended() {
             self.writer(session)?.delete_tag(STATUS_TAG)?;
+        }
+        // The source says nothing of missing artifacts any more: they are here.
+        if known.tags.contains_key(ARTIFACT_URI_TAG) && !facts.tags.contains_key(ARTIFACT_URI_TAG) {
+            self.writer(session)?.delete_tag(ARTIFACT_URI_TAG)?;
         }
         if !facts.name.is_empty() && facts.name != known.name {
             if leads || known.name.is_empty() {

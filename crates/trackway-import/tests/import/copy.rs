@@ -203,3 +203,20 @@ fn what_was_restored_in_the_target_stays() {
     assert_eq!(to.experiment_by_name("gone").unwrap().lifecycle_stage, LifecycleStage::Active);
     assert_eq!(to.run(ids[2]).unwrap().lifecycle_stage, LifecycleStage::Active);
 }
+
+/// Of two ends that were reported, the later one counts, in whichever direction the copy goes.
+#[test]
+fn a_run_that_ended_again_without_a_point_ends_so_in_the_copy() {
+    let place = Place::new();
+    let (from, to) = (place.store("from"), place.store("to"));
+    let run = from.create_run(NewRun::new(ExperimentId::DEFAULT).name("r").start_time(1)).unwrap();
+    run.end(RunStatus::Finished, Some(20)).unwrap();
+    copied(&from, &to);
+    from.resume_run(run.id()).unwrap().end(RunStatus::Failed, Some(30)).unwrap();
+    let ends = |store: &Store| store.run(run.id()).map(|run| (run.status, run.status_cause, run.end_time)).unwrap();
+    assert!(copied(&to, &from).is_unchanged(), "the older end");
+    assert_eq!(copied(&from, &to).changed_runs, 1);
+    assert_eq!(ends(&to), (RunStatus::Failed, StatusCause::Reported, Some(30)));
+    assert_eq!(ends(&to), ends(&from));
+    assert!(copied(&from, &to).is_unchanged() && copied(&to, &from).is_unchanged());
+}

@@ -5,4 +5,5 @@ mod again;
 mod copy;
 mod harness;
 mod mlflow;
+mod odd_mlflow;
 mod tensorboard;
