@@ -3,7 +3,7 @@
 //!
 //! All of them follow one rule: **importing again adds what is new, and nothing else**. Nothing but the store itself
 //! says what is there already, so an import that was killed goes on when it is begun again, and one that ran twice left
-//! what one had left. How: [`target`](self) in `target.rs` and `points.rs`, on the public list of the engine.
+//! what one had left. How: `target.rs`, which all sources go through, and `points.rs`; on the public list of the engine.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 mod artifacts;

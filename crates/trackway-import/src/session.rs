@@ -106,11 +106,20 @@ pub(crate) struct Session<'a> {
     watch: Watch<'a>,
     /// The store's experiments by name, as they were when the first was asked for.
     experiments: Option<HashMap<String, Experiment>>,
+    /// Failures before the experiment at hand.
+    failures_before: usize,
 }
 
 impl<'a> Session<'a> {
     pub(crate) fn new(store: &'a Store, watch: Watch<'a>) -> Self {
-        Self { store, report: Report::default(), progress: Progress::default(), watch, experiments: None }
+        Self {
+            store,
+            report: Report::default(),
+            progress: Progress::default(),
+            watch,
+            experiments: None,
+            failures_before: 0,
+        }
     }
 
     /// Tells how far the import is.
@@ -141,6 +150,7 @@ impl<'a> Session<'a> {
 
     /// The experiment of this name, created when there is none. What it says of itself here stays.
     pub(crate) fn experiment(&mut self, source: &SourceExperiment) -> Result<ExperimentId> {
+        self.failures_before = self.report.failures.len();
         let known = self.known_experiment(&source.name)?;
         let id = match &known {
             Some(known) => known.id,
@@ -179,8 +189,11 @@ impl<'a> Session<'a> {
     }
 
     /// Deletes an experiment that is deleted in the source, once all its runs are here. One that somebody restored here,
-    /// or that was here before, is left alone.
+    /// or that was here before, is left alone; one of which a run is missing waits for it, since no run could come then.
     pub(crate) fn end_experiment(&mut self, source: &SourceExperiment, id: ExperimentId) -> Result<()> {
+        if self.report.failures.len() > self.failures_before {
+            return Ok(());
+        }
         let known = self.store.experiment(id)?;
         let is_active = known.lifecycle_stage == LifecycleStage::Active;
         if source.is_deleted && is_active && known.tags.contains_key(TO_DELETE_TAG) {

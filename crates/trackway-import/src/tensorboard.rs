@@ -131,7 +131,10 @@ fn read_file(session: &mut Session<'_>, target: &mut Target, path: &Path, seen: 
     read_events(path, &mut |event, damaged| {
         for value in event.values() {
             let value = value.map_err(|_| damaged("a value of its summary is cut or malformed"))?;
-            let plugin = seen.plugins.entry(value.tag.clone()).or_insert_with(|| value.plugin.clone());
+            if !seen.plugins.contains_key(&value.tag) {
+                seen.plugins.insert(value.tag.clone(), value.plugin.clone());
+            }
+            let plugin = seen.plugins.get(&value.tag).map_or("", String::as_str);
             let number = match value.kind {
                 Kind::Scalar(number) => Ok(number),
                 Kind::Tensor(number) if plugin.is_empty() || plugin == "scalars" => Ok(number),

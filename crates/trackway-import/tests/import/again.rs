@@ -206,3 +206,20 @@ fn a_param_with_another_value_is_another_run() {
     assert!(report.is_unchanged());
     assert_eq!(told(&store), before);
 }
+
+/// A deleted experiment takes no new run: it is deleted when all its runs are there.
+#[test]
+fn a_deleted_experiment_waits_for_a_run_that_is_mended() {
+    let place = Place::new();
+    let (root, store, whole) = (place.path("mlruns"), place.store("store"), place.store("whole"));
+    copy_folder(&data("mlruns"), &root);
+    import(&whole, &root);
+    let meta = folder_of(&root.join(".trash"), named(&whole, "in a dropped")).join("meta.yaml");
+    let good = std::fs::read_to_string(&meta).unwrap();
+    std::fs::write(&meta, good.replace("status: 3", "status: 9")).unwrap();
+    let report = import_mlflow(&store, &root, &MlflowOptions::default(), &mut keep_going).unwrap();
+    assert_eq!((report.new_runs, report.failures.len()), (4, 1));
+    std::fs::write(&meta, good).unwrap();
+    import(&store, &root);
+    assert_eq!(told(&store), told(&whole));
+}

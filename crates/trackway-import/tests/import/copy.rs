@@ -220,3 +220,37 @@ fn a_run_that_ended_again_without_a_point_ends_so_in_the_copy() {
     assert_eq!(ends(&to), ends(&from));
     assert!(copied(&from, &to).is_unchanged() && copied(&to, &from).is_unchanged());
 }
+
+/// A run that cannot be read whole is named, and keeps no other from being copied.
+#[test]
+fn a_damaged_run_is_named_and_the_others_come() {
+    let place = Place::new();
+    let (from, to) = (place.store("from"), place.store("to"));
+    let ids = fill(&from);
+    while from.maintain().unwrap() {}
+    from.close().unwrap();
+    let is_of_full = |path: &&std::path::PathBuf| path.to_str().unwrap().contains(&ids[0].to_string());
+    let all = files(&place.path("from"));
+    let (path, _) = all
+        .iter()
+        .filter(|(path, _)| is_of_full(path))
+        .max_by_key(|(path, bytes)| {
+            let is_artifact = path.to_str().unwrap().contains("artifacts");
+            (!is_artifact, bytes.len())
+        })
+        .unwrap();
+    let mut bytes = all[path].clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(path, bytes).unwrap();
+    let from = trackway::StoreOptions::new().read_only(true).open(place.path("from")).unwrap();
+    let report = copy(&from, &to, &CopyOptions::default(), &mut keep_going).unwrap();
+    assert_eq!((report.runs, report.failures.len()), (4, 1));
+    let failure = &report.failures[0];
+    assert!(failure.what.contains(&ids[0].to_string()), "{failure:?}");
+    assert!(failure.error.to_string().contains("damaged"), "{failure:?}");
+    for id in &ids[1..] {
+        assert_eq!(to.run(*id).unwrap().status_cause, from.run(*id).unwrap().status_cause);
+    }
+    assert_ne!(to.run(ids[0]).map(|run| run.status_cause).unwrap_or(StatusCause::Dropped), StatusCause::Reported);
+}
