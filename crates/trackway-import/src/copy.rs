@@ -44,7 +44,7 @@ pub fn copy(from: &Store, to: &Store, options: &CopyOptions, watch: Watch<'_>) -
     if canonical(from).is_some_and(|path| canonical(to) == Some(path)) {
         return Err(Error::source(from.path(), "a store cannot be copied into itself"));
     }
-    let mut session = Session::new(to, watch);
+    let mut session = Session::new(to, watch)?;
     let runs = find(from, options)?;
     session.progress.total_runs = runs.len() as u64;
     for known in from.experiments()? {

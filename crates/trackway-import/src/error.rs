@@ -62,6 +62,12 @@ pub enum Error {
         /// How many points were compared.
         points: u64,
     },
+    /// Another import or copy into the store is under way.
+    #[error("another import or copy into {path} is under way", path = .path.display())]
+    Busy {
+        /// The store's folder.
+        path: PathBuf,
+    },
     /// The system refused a call.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io {

@@ -46,7 +46,7 @@ pub struct MlflowOptions {
 /// is in [`Report::failures`], and the other runs are imported.
 pub fn import_mlflow(store: &Store, path: &Path, options: &MlflowOptions, watch: Watch<'_>) -> Result<Report> {
     let path = path.to_str().and_then(|text| text.strip_prefix("sqlite:///")).map_or(path, Path::new);
-    let mut session = Session::new(store, watch);
+    let mut session = Session::new(store, watch)?;
     if std::fs::metadata(path).at(path, "look at")?.is_dir() {
         mlruns::import(&mut session, path, options)?;
     } else {

@@ -56,7 +56,7 @@ impl<'a> RowImport<'a> {
     /// # Errors
     /// A name that breaks the rules, a store that cannot be written.
     pub fn new(store: &'a Store, experiment: &str, watch: Watch<'a>) -> Result<Self> {
-        let mut session = Session::new(store, watch);
+        let mut session = Session::new(store, watch)?;
         let source = SourceExperiment { name: experiment.to_owned(), is_deleted: false, tags: BTreeMap::new() };
         Ok(Self {
             experiment: session.experiment(&source)?,

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
+use std::fs::{File, TryLockError};
 use std::ops::ControlFlow;
 use trackway::{Experiment, ExperimentId, LifecycleStage, Store};
 
@@ -108,18 +109,25 @@ pub(crate) struct Session<'a> {
     experiments: Option<HashMap<String, Experiment>>,
     /// Failures before the experiment at hand.
     failures_before: usize,
+    /// Held as long as it lives.
+    _lock: Option<File>,
+}
+
+/// Keeps a second import from the store: both would add what is missing. The folder itself is locked, so that nothing is
+/// left behind; `None` where folders cannot be locked.
+fn lock(store: &Store) -> Result<Option<File>> {
+    let Ok(folder) = File::open(store.path()) else { return Ok(None) };
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy { path: store.path().to_path_buf() }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(store: &'a Store, watch: Watch<'a>) -> Self {
-        Self {
-            store,
-            report: Report::default(),
-            progress: Progress::default(),
-            watch,
-            experiments: None,
-            failures_before: 0,
-        }
+    pub(crate) fn new(store: &'a Store, watch: Watch<'a>) -> Result<Self> {
+        let (report, progress) = (Report::default(), Progress::default());
+        Ok(Self { store, report, progress, watch, experiments: None, failures_before: 0, _lock: lock(store)? })
     }
 
     /// Tells how far the import is.

@@ -58,7 +58,7 @@ pub fn import_tensorboard(
     options: &TensorboardOptions,
     watch: Watch<'_>,
 ) -> Result<Report> {
-    let mut session = Session::new(store, watch);
+    let mut session = Session::new(store, watch)?;
     let runs = find_runs(path)?;
     if runs.is_empty() {
         return Err(Error::source(path, format!("no event file is below it: none has {MARK} in its name")));

@@ -223,3 +223,20 @@ fn a_deleted_experiment_waits_for_a_run_that_is_mended() {
     import(&store, &root);
     assert_eq!(told(&store), told(&whole));
 }
+
+/// Two imports at a time would both add what is missing.
+#[test]
+fn a_second_import_at_the_same_time_is_refused() {
+    let place = Place::new();
+    let (store, again) = (place.store("store"), place.store("store"));
+    let mut refused = 0;
+    let mut watch = |_| {
+        let second = import_mlflow(&again, &data("mlruns"), &MlflowOptions::default(), &mut keep_going);
+        refused += usize::from(matches!(second, Err(Error::Busy { .. })));
+        ControlFlow::Continue(())
+    };
+    let report = import_mlflow(&store, &data("mlruns"), &MlflowOptions::default(), &mut watch).unwrap();
+    assert_eq!((report.new_runs, report.points), (5, 66));
+    assert!(refused > 5);
+    assert!(import(&again, &data("mlruns")).is_unchanged());
+}
