@@ -254,3 +254,25 @@ fn a_damaged_run_is_named_and_the_others_come() {
     }
     assert_ne!(to.run(ids[0]).map(|run| run.status_cause).unwrap_or(StatusCause::Dropped), StatusCause::Reported);
 }
+
+/// The target went further than the source, but on another way: what the source has of its own is not passed over.
+#[test]
+fn the_shorter_of_two_continuations_is_not_lost() {
+    let place = Place::new();
+    let (laptop, cluster) = (place.store("laptop"), place.store("cluster"));
+    let run = laptop.create_run(NewRun::new(ExperimentId::DEFAULT).name("r").start_time(1)).unwrap();
+    run.log_metric_at("loss", 1, 10, 1.0).unwrap();
+    run.end(RunStatus::Finished, Some(20)).unwrap();
+    copied(&laptop, &cluster);
+    for (store, steps) in [(&laptop, 2..3), (&cluster, 7..12)] {
+        let again = store.resume_run(run.id()).unwrap();
+        steps.for_each(|step| again.log_metric_at("loss", step, 30, 0.5).unwrap());
+        again.end(RunStatus::Finished, Some(40)).unwrap();
+    }
+    assert_eq!((copied(&laptop, &cluster).points, copied(&cluster, &laptop).points), (1, 5));
+    for store in [&laptop, &cluster] {
+        let mut steps: Vec<i64> = points(store, run.id(), "loss").into_iter().map(|point| point.0).collect();
+        steps.sort_unstable();
+        assert_eq!(steps, [1, 2, 7, 8, 9, 10, 11]);
+    }
+}

@@ -87,6 +87,15 @@ fn an_id_that_is_none_of_ours_becomes_one_and_a_name_that_cannot_be_shown_is_kep
 }
 
 #[test]
+fn a_run_that_says_no_time_is_not_changed_by_a_second_import() {
+    let place = Place::new();
+    let (db, store) = (place.mlflow_db(), place.store("store"));
+    execute(&db, "UPDATE runs SET start_time = NULL, end_time = NULL; DELETE FROM metrics;");
+    assert_eq!(import(&store, &db).new_runs, 5);
+    assert!(import(&store, &db).is_unchanged());
+}
+
+#[test]
 fn what_is_no_store_of_mlflow_is_refused() {
     let place = Place::new();
     let store = place.store("store");
