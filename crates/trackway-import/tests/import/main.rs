@@ -3,6 +3,7 @@
 
 mod again;
 mod copy;
+mod copy_model;
 mod harness;
 mod mlflow;
 mod odd_mlflow;
