@@ -253,13 +253,17 @@ pub struct MlflowArgs {
     pub output: JsonArgs,
 }
 
+const TENSORBOARD_HELP: &str = "\
+A folder with event files is a run, named as the folder. Its id is made of the
+experiment and that name, so that it is the same run when it is imported again:
+give log folders with equal names different prefixes.
+
+Example:
+  trackway import tensorboard ./runs --experiment vision --prefix monday/";
+
 /// Arguments of `import tensorboard`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "A folder with event files is a run, named as the folder. Its id is made of the experiment and \
-that name, so\nthat the same folder is the same run when it is imported again: give log folders with equal \
-names\ndifferent prefixes."
-)]
+#[command(after_help = TENSORBOARD_HELP)]
 pub struct TensorboardArgs {
     /// Folder of the logs
     #[arg(value_name = "LOGDIR", value_hint = ValueHint::DirPath)]
