@@ -58,9 +58,10 @@ proptest! {
                     let report = copy(&stores[from], &stores[to], &CopyOptions::default(), &mut keep_going).unwrap();
                     prop_assert!(report.failures.is_empty(), "{:?}", report.failures);
                     let mut added = 0;
-                    for metric in 0..2 {
-                        for (value, count) in model[from][metric].clone() {
-                            let here = model[to][metric].entry(value).or_default();
+                    let source = model[from].clone();
+                    for (here, there) in model[to].iter_mut().zip(source) {
+                        for (value, count) in there {
+                            let here = here.entry(value).or_default();
                             added += count.saturating_sub(*here);
                             *here = (*here).max(count);
                         }
