@@ -402,10 +402,30 @@ impl RunWriter {
     /// [`Error::InvalidArgument`] for a status that does not end a run, [`Error::InvalidState`] when the writer has
     /// ended already, and as [`Metric::log_at`].
     pub fn end(&self, status: RunStatus, end_time: Option<i64>) -> Result<()> {
+        self.end_with_cause(status, StatusCause::Reported, end_time)
+    }
+
+    /// As [`Self::end`], and says who said so: for a copy of a run whose writer was dropped or vanished.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// use trackway::{RunStatus, StatusCause};
+    ///
+    /// run.end_with_cause(RunStatus::Killed, StatusCause::Vanished, Some(1_700_000_000_000))?;
+    /// let read = store.run(run.id())?;
+    /// assert_eq!((read.status_cause, read.end_time), (StatusCause::Vanished, Some(1_700_000_000_000)));
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::end`].
+    pub fn end_with_cause(&self, status: RunStatus, cause: StatusCause, end_time: Option<i64>) -> Result<()> {
         if !status.is_ended() {
             return Err(Error::invalid("run status", format!("{status} does not end a run")));
         }
-        self.core.end(status, StatusCause::Reported, end_time)
+        self.core.end(status, cause, end_time)
     }
 }
 

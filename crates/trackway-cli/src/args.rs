@@ -5,6 +5,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use trackway::Smoothing;
 
+mod transfer;
+
+pub use transfer::{CopyArgs, ImportArgs, ImportSource, MlflowArgs, TableArgs, TensorboardArgs};
+
 const AFTER_HELP: &str = "\
 Runs are named by their id, by its first 4 or more digits, or by their name if
 only one run has it.
@@ -39,8 +43,10 @@ pub struct Cli {
 pub enum Command {
     /// Log what standard input says, line by line, into a run
     Log(LogArgs),
-    /// Import points from CSV files: run,key,step,timestamp_ms,value
+    /// Import runs of MLflow and TensorBoard, or points from CSV files: run,key,step,timestamp_ms,value
     Import(ImportArgs),
+    /// Copy runs into another store, with artifacts; again and again adds what is new
+    Copy(CopyArgs),
     /// List the experiments
     Experiments(JsonArgs),
     /// List runs, the newest first
@@ -158,29 +164,6 @@ pub enum LineFormat {
     Jsonl,
     /// CSV with a header.
     Csv,
-}
-
-const IMPORT_HELP: &str = "\
-Every distinct `run` becomes one run: 32 hex digits are its id (which the store
-must not have yet), anything else is the name of a new run. Rows are in order
-of arrival; points of a run that share step and timestamp are stored together.
-Values are what Rust, Python or C print: 0.1, 1e-05, nan, inf, -Infinity. The
-columns may come in any order.
-
-Examples:
-  trackway import curves.csv --experiment archive
-  trackway --store old export | trackway --store new import -";
-
-/// Arguments of `import`.
-#[derive(Debug, Args)]
-#[command(after_help = IMPORT_HELP)]
-pub struct ImportArgs {
-    /// CSV files with a header; `-` is standard input
-    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub files: Vec<PathBuf>,
-    /// Experiment of the new runs, created when missing
-    #[arg(long, value_name = "NAME", default_value = "Default")]
-    pub experiment: String,
 }
 
 /// Arguments of `runs`.

@@ -84,6 +84,15 @@ fn complain(kind: &str, message: &str, hint: Option<&str>) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
+impl From<trackway_import::Error> for Failure {
+    fn from(error: trackway_import::Error) -> Self {
+        match error {
+            trackway_import::Error::Store(error) => error.into(),
+            other => Self::new(other.to_string()),
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match error.kind() {

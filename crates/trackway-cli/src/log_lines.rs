@@ -2,7 +2,7 @@
 
 use crate::rows::{Field, split};
 use crate::values::{parse_int, parse_value};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
@@ -15,6 +15,8 @@ pub(crate) struct Line {
     pub(crate) values: Vec<(String, f64)>,
     /// Entries that are no numbers and were left out.
     pub(crate) skipped: u64,
+    /// The run that a table names.
+    pub(crate) run: Option<String>,
 }
 
 impl Line {
@@ -56,12 +58,22 @@ fn special(key: &str) -> Option<Special> {
 
 /// Reads a line that is a JSON object. Objects inside are flattened, `/` between the keys.
 pub(crate) fn json_line(text: &str) -> Result<Line, String> {
+    json_object(text).and_then(object_line)
+}
+
+/// Reads an object.
+pub(crate) fn json_object(text: &str) -> Result<Map<String, Value>, String> {
     let value = match serde_json::from_str::<Value>(text) {
         Ok(value) => value,
         // Python writes NaN and Infinity without quotes.
         Err(first) => serde_json::from_str(&quote_bare_numbers(text)).map_err(|_| format!("not JSON: {first}"))?,
     };
     let Value::Object(object) = value else { return Err("not a JSON object".to_owned()) };
+    Ok(object)
+}
+
+/// What an object says as a line.
+pub(crate) fn object_line(object: Map<String, Value>) -> Result<Line, String> {
     let mut line = Line::default();
     for (key, value) in object {
         match special(&key) {
@@ -104,7 +116,7 @@ fn flatten(line: &mut Line, key: String, value: Value) {
 }
 
 /// A whole number, also when it is written like 3.0.
-fn whole(value: &Value) -> Option<i64> {
+pub(crate) fn whole(value: &Value) -> Option<i64> {
     let float = || value.as_f64().filter(|x| x.fract() == 0.0 && x.abs() < 9.0e18).map(|x| x as i64);
     value.as_i64().or_else(float)
 }
@@ -134,6 +146,8 @@ fn quote_bare_numbers(text: &str) -> Cow<'_, str> {
 pub(crate) struct CsvHeader {
     names: Vec<String>,
     fields: Vec<Field>,
+    /// Which column names the run.
+    run: Option<usize>,
 }
 
 impl CsvHeader {
@@ -149,6 +163,13 @@ impl CsvHeader {
         }
         header.names = cells;
         Ok(header)
+    }
+
+    /// Reads the header of a table, in which a column `run` names the run.
+    pub(crate) fn of_table(text: &str) -> Result<Self, String> {
+        let header = Self::new(text)?;
+        let run = header.names.iter().position(|name| name == "run");
+        Ok(Self { run, ..header })
     }
 
     fn cells(&mut self, text: &str) -> Result<Vec<String>, String> {
@@ -167,7 +188,11 @@ impl CsvHeader {
             return Err(format!("{} fields, the header has {}", cells.len(), self.names.len()));
         }
         let mut line = Line::default();
-        for (name, cell) in self.names.iter().zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+        for (at, (name, cell)) in self.names.iter().zip(cells).enumerate().filter(|(_, (_, cell))| !cell.is_empty()) {
+            if self.run == Some(at) {
+                line.run = Some(cell);
+                continue;
+            }
             match (special(name), parse_value(cell.as_bytes())) {
                 (Some(kind), _) => {
                     let float = || parse_value(cell.as_bytes()).and_then(|x| whole(&Value::from(x)));
@@ -188,7 +213,7 @@ mod tests {
 
     fn line(step: Option<i64>, values: &[(&str, f64)], skipped: u64) -> Line {
         let values = values.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect();
-        Line { step, timestamp: None, values, skipped }
+        Line { step, values, skipped, ..Line::default() }
     }
 
     #[test]

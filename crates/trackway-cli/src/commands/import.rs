@@ -1,6 +1,8 @@
-//! `import`: points from CSV files.
+//! `import`: points from CSV files, and runs of other trackers.
 
-use crate::args::ImportArgs;
+use super::import_table;
+use super::transfer::transfer;
+use crate::args::{ImportArgs, ImportSource};
 use crate::error::{Failure, Outcome};
 use crate::ingest::{Ingest, refuse_existing};
 use crate::output::{Context, progress_bar};
@@ -13,11 +15,34 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use trackway::{RunId, Store};
+use trackway_import::{MlflowOptions, TensorboardOptions, import_mlflow, import_tensorboard};
 
 /// Rows between two updates of the progress bar.
 const ROWS_A_TICK: u64 = 1 << 14;
 
 pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Outcome {
+    match &args.source {
+        None => import_files(args, context),
+        Some(ImportSource::Table(args)) => import_table::run(args, context),
+        Some(ImportSource::Mlflow(args)) => {
+            let options = MlflowOptions { artifacts: args.artifacts.clone() };
+            let store = context.open_or_create()?;
+            transfer(context, args.output.json, store, &mut |store, watch| {
+                import_mlflow(store, &args.path, &options, watch)
+            })
+        }
+        Some(ImportSource::Tensorboard(args)) => {
+            let (experiment, prefix) = (args.experiment.clone(), args.prefix.clone());
+            let options = TensorboardOptions { experiment, prefix };
+            let store = context.open_or_create()?;
+            transfer(context, args.output.json, store, &mut |store, watch| {
+                import_tensorboard(store, &args.path, &options, watch)
+            })
+        }
+    }
+}
+
+fn import_files(args: &ImportArgs, context: &mut Context) -> Outcome {
     let started = Instant::now();
     let total = args.files.iter().filter(|file| !is_stdin(file)).map(|file| size(file)).sum::<Outcome<u64>>()?;
     let store = context.open_or_create()?;

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod compact;
+mod copy;
 mod demo;
 mod demo_child;
 mod experiments;
@@ -8,6 +9,7 @@ mod export;
 mod follow;
 mod hist;
 mod import;
+mod import_table;
 mod log;
 mod manage;
 mod plot;
@@ -15,6 +17,7 @@ mod points;
 mod runs;
 mod show;
 mod stats;
+mod transfer;
 mod verify;
 
 use crate::args::Command;
@@ -26,6 +29,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Outcome {
     match command {
         Command::Log(args) => log::run(args, context),
         Command::Import(args) => import::run(&args, context),
+        Command::Copy(args) => copy::run(&args, context),
         Command::Experiments(args) => experiments::run(args, context),
         Command::Runs(args) => runs::run(&args, context),
         Command::Show(args) => show::run(&args, context),

@@ -8,4 +8,5 @@ mod log;
 mod manage;
 mod rows;
 mod show;
+mod transfer;
 mod verify;
