@@ -12,6 +12,9 @@ use crate::format::wire::{crc, crc_seed};
 use crate::types::{FileId, MetricSummary, Run, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Summaries of metrics in a group: what is decoded at once when its runs change, some twenty MiB.
+const MAX_VALUES: usize = 1 << 18;
+
 /// A run on its way into the index.
 struct Source<'a> {
     entry: &'a RunEntry,
@@ -83,7 +86,7 @@ pub(crate) fn encode(
         groups.push(copy(group, &mut out, &number)?);
         ids.extend(group.ids()?.iter().map(|id| RunId::from_bytes(*id)));
     }
-    for sources in sources.chunks(MAX_ROWS) {
+    for sources in chunks(&sources) {
         groups.push(lay_out(sources, &mut out, &number)?);
         ids.extend(sources.iter().map(|source| source.entry.run_id));
     }
@@ -98,6 +101,29 @@ pub(crate) fn encode(
     let root_at = out.bytes.len() as u64;
     out.bytes.extend_from_slice(&frame(file_id, root_at, &root.encode()));
     Ok((out.bytes, root_at, left_out))
+}
+
+/// Whether a group has room for more runs.
+pub(super) fn is_open(group: &Group<'_>) -> bool {
+    let metrics = group.columns().iter().filter(|column| column.kind == ColumnKind::Metric).count();
+    group.rows() < MAX_ROWS && group.rows() * metrics < MAX_VALUES
+}
+
+/// The runs of each new group.
+fn chunks<'s, 'a>(mut sources: &'s [Source<'a>]) -> Vec<&'s [Source<'a>]> {
+    let mut chunks = Vec::new();
+    while !sources.is_empty() {
+        let mut values = 0;
+        let fits = |source: &&Source<'_>| {
+            values += source.summary.metrics.len();
+            values <= MAX_VALUES
+        };
+        let count = sources.iter().take(MAX_ROWS).take_while(fits).count().max(1);
+        let (chunk, rest) = sources.split_at(count);
+        chunks.push(chunk);
+        sources = rest;
+    }
+    chunks
 }
 
 /// Names of all metrics, params and tags.

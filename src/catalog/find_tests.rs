@@ -362,3 +362,29 @@ fn a_damaged_part_is_noticed_when_it_is_asked_and_costs_the_others_nothing() {
     }
     assert!(noticed > 100 && unasked > 100, "{noticed} noticed, {unasked} not asked");
 }
+
+/// What is decoded when a run of a group changes is bounded in values, not in runs alone.
+#[test]
+fn runs_with_many_metrics_lie_in_smaller_groups() {
+    let disk = SimDisk::new(1);
+    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    let wide = |id: u8| {
+        let run_id = RunId::from_bytes([id; 16]);
+        let summary =
+            MetricSummary { count: 1, nan_count: 0, latest: Point::new(1, 2, 3.0), min: Some(3.0), max: Some(3.0) };
+        let metrics = (0..60_000).map(|number| (format!("{number:05}"), summary)).collect();
+        let state = EntryState::Settled(Summary { tidy: true, meta: Vec::new(), metrics });
+        RunEntry { run_id, experiment_id: ExperimentId::DEFAULT, state }
+    };
+    journal.replace((0..5).map(wide).collect());
+    journal.rewrite().unwrap();
+    let groups = |journal: &Journal| {
+        journal.view().index.unwrap().groups().map(|group| group.unwrap().rows()).collect::<Vec<_>>()
+    };
+    assert_eq!(groups(&journal), [4, 1]);
+    // The last one is filled up, the full one is left alone.
+    journal.append(wide(9), false).unwrap();
+    journal.rewrite().unwrap();
+    assert_eq!(groups(&journal), [4, 2]);
+    assert_eq!(journal.entry(RunId::from_bytes([9; 16])).unwrap(), Some(wide(9)));
+}

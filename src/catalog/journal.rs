@@ -12,7 +12,6 @@ use super::view::{Catalog, Hidden};
 use crate::env::{Env, File};
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, encode_many, encode_one, next_entry};
-use crate::format::catalog_column::MAX_ROWS;
 use crate::format::header::{FileType, HEADER_LEN, Header};
 use crate::format::wire::Reader;
 use crate::limits;
@@ -307,7 +306,7 @@ impl Journal {
             let first = group.first_row();
             let left: Vec<usize> = (0..group.rows()).filter(|row| !self.hidden.contains(first + row)).collect();
             // A small group at the end is filled up.
-            let is_open = number == last && group.rows() < MAX_ROWS && !settled.is_empty();
+            let is_open = number == last && build::is_open(&group) && !settled.is_empty();
             if left.len() == group.rows() && !is_open {
                 kept.push(group)
             } else {

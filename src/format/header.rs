@@ -141,12 +141,14 @@ pub(crate) fn rebuild(bytes: &[u8], file_type: FileType, owner: [u8; 16]) -> Opt
     (says_what || is_same(CRC_AT..HEADER_LEN)).then_some(FileId(id))
 }
 
-/// Whether a good header is one that this version would write: no later minor version, no feature.
+/// Whether a good header is one that this version would write: no later minor version, no feature that it does not know.
 pub(crate) fn is_ours(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes.get(8..).unwrap_or_default());
     let (Ok(major), Ok(minor)) = (reader.u16("major version"), reader.u16("minor version")) else { return false };
     let is_known = major == MAJOR && (major, minor) <= (MAJOR, MINOR);
-    is_known && reader.array::<12>("feature bits") == Ok([0; 12])
+    let index = if bytes.starts_with(FileType::Catalog.magic()) { CATALOG_INDEX } else { 0 };
+    let others = (reader.u32("feature bits"), reader.u32("feature bits"));
+    is_known && others == (Ok(0), Ok(0)) && reader.u32("feature bits").is_ok_and(|required| required & !index == 0)
 }
 
 /// Reads what a whole small file holds: header, then one body with length and checksum. Errors name the place where the

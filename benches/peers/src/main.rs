@@ -8,6 +8,7 @@ mod measure;
 mod peer;
 mod peers;
 mod reads;
+mod search;
 mod size;
 mod table;
 mod workload;
@@ -20,7 +21,7 @@ Trackway beside other embedded stores, on this machine.
 
 usage: trackway-peers [options]
   --quick          tiny sizes, one round: sees that everything works, measures nothing
-  --only NAME      one of: points, rows, bulk, reads, curves, chart (may be given several times)
+  --only NAME      one of: points, rows, bulk, reads, curves, chart, search (may be given several times)
   --rounds N       rounds of each measurement, taken in turn (default 5)
   --curves DIR     a folder of recorded curves (default: $TRACKWAY_CURVES; without either, left out)
   --dir DIR        where stores are made; a disk, not a memory file system (default: below ./target)";
@@ -36,7 +37,7 @@ const USES: &[&str] = &[
     "Everything that is read is compared with the points that were logged: number and checksum.",
 ];
 
-const MEASUREMENTS: &[&str] = &["points", "rows", "bulk", "reads", "curves", "chart"];
+const MEASUREMENTS: &[&str] = &["points", "rows", "bulk", "reads", "curves", "chart", "search"];
 
 struct Options {
     quick: bool,
@@ -109,6 +110,7 @@ fn run(options: &Options, bench: &measure::Bench) {
             "bulk" => bulk::bulk(bench),
             "reads" => reads::reads(bench),
             "chart" => reads::chart(bench),
+            "search" => search::search(bench),
             _ => match &options.curves {
                 Some(folder) => size::curves(bench, folder),
                 None => eprintln!("curves: left out, give a folder of recorded curves by --curves or TRACKWAY_CURVES"),
