@@ -12,8 +12,10 @@ use crate::format::wire::{crc, crc_seed};
 use crate::types::{FileId, MetricSummary, Run, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Summaries of metrics in a group: what is decoded at once when its runs change, some twenty MiB.
+/// Summaries of metrics in a group: some twenty MiB when they are decoded, as they are when its runs change.
 const MAX_VALUES: usize = 1 << 18;
+/// Records about the runs of a group, in bytes; params, tags and datasets are among them.
+const MAX_RECORD_BYTES: usize = 1 << 26;
 
 /// A run on its way into the index.
 struct Source<'a> {
@@ -113,10 +115,11 @@ pub(super) fn is_open(group: &Group<'_>) -> bool {
 fn chunks<'s, 'a>(mut sources: &'s [Source<'a>]) -> Vec<&'s [Source<'a>]> {
     let mut chunks = Vec::new();
     while !sources.is_empty() {
-        let mut values = 0;
+        let (mut values, mut bytes) = (0, 0);
         let fits = |source: &&Source<'_>| {
             values += source.summary.metrics.len();
-            values <= MAX_VALUES
+            bytes += source.summary.meta.len();
+            values <= MAX_VALUES && bytes <= MAX_RECORD_BYTES
         };
         let count = sources.iter().take(MAX_ROWS).take_while(fits).count().max(1);
         let (chunk, rest) = sources.split_at(count);

@@ -14,7 +14,7 @@ use crate::types::{ExperimentId, LifecycleStage, Run};
 /// What is looked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Search<'a> {
-    /// Of all when empty.
+    /// Ascending; of all when empty.
     pub(crate) experiments: &'a [ExperimentId],
     pub(crate) active: bool,
     pub(crate) deleted: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Found {
 /// Looks among what the catalog knows and `live`, the runs that it says to ask themselves.
 pub(crate) fn find(catalog: &Catalog, live: &[Run], search: &Search<'_>) -> Result<Found> {
     let terms = search.order.terms();
-    let after = search.after.map(|token| Place::parse(token, terms.len())).transpose()?;
+    let after = search.after.map(|token| Place::parse(token, terms)).transpose()?;
     let groups: Vec<Group<'_>> = catalog.index.iter().flat_map(|index| index.groups()).collect::<Result<_>>()?;
     let others: Vec<&Run> = catalog.later_runs().chain(live).filter(|run| wants(search, run)).collect();
     let mut ranking = Ranking { terms, groups: Vec::with_capacity(groups.len()), others };
@@ -60,13 +60,13 @@ pub(crate) fn find(catalog: &Catalog, live: &[Run], search: &Search<'_>) -> Resu
     let mut hits = top.sorted(&ranking);
     let has_more = hits.len() > limit;
     hits.truncate(limit);
-    let next = hits.last().filter(|_| has_more).map(|last| ranking.place(last).to_token());
+    let next = hits.last().filter(|_| has_more).map(|last| ranking.place(last).to_token(terms));
     let others = &ranking.others;
     Ok(Found { runs: runs_of(catalog.index.as_deref(), others, &hits)?, next })
 }
 
 fn wants(search: &Search<'_>, run: &Run) -> bool {
-    let is_of_these = search.experiments.is_empty() || search.experiments.contains(&run.experiment_id);
+    let is_of_these = search.experiments.is_empty() || search.experiments.binary_search(&run.experiment_id).is_ok();
     let is_shown = if run.lifecycle_stage == LifecycleStage::Active { search.active } else { search.deleted };
     is_of_these && is_shown && search.filter.is_none_or(|filter| filter.matches(run))
 }
@@ -83,8 +83,9 @@ fn matching_rows(catalog: &Catalog, search: &Search<'_>, group: &Group<'_>) -> R
     if !search.experiments.is_empty() {
         let mut of_these = RowSet::none();
         if let Some(experiment) = group.numbers(attribute::EXPERIMENT)? {
-            let wanted: Vec<i64> = search.experiments.iter().map(|id| id.get() as i64).collect();
-            let is_wanted = |row: &usize| experiment.get(*row).is_some_and(|id| wanted.contains(&id));
+            let mut wanted: Vec<i64> = search.experiments.iter().map(|id| id.get() as i64).collect();
+            wanted.sort_unstable();
+            let is_wanted = |row: &usize| experiment.get(*row).is_some_and(|id| wanted.binary_search(&id).is_ok());
             (0..group.rows()).filter(is_wanted).for_each(|row| of_these.insert(row));
         }
         rows = rows.and(&of_these);

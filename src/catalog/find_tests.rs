@@ -265,7 +265,7 @@ proptest! {
             prop_assert_eq!(format!("{:?}", journal.entry(brief.run_id).unwrap().unwrap()), format!("{entry:?}"));
             prop_assert_eq!(other.brief(brief.run_id).unwrap(), Some(*brief));
             if let crate::catalog::known::KnownState::Settled(settled) = crate::catalog::known::Known::new(entry).unwrap().state {
-                let run = other.view().settled_run(brief.run_id).unwrap().unwrap();
+                let run = other.settled_run(brief.run_id).unwrap().unwrap();
                 prop_assert_eq!(format!("{:?}", run), format!("{:?}", settled.run));
                 all.push(run);
             }
@@ -276,7 +276,8 @@ proptest! {
 
         let filter = filter.map(|text| Filter::new(&text).unwrap_or_else(|error| panic!("{text}: {error}")));
         let order = RunOrder::new(&order).unwrap();
-        let experiments: Vec<ExperimentId> = experiments.into_iter().map(ExperimentId::new).collect();
+        let mut experiments: Vec<ExperimentId> = experiments.into_iter().map(ExperimentId::new).collect();
+        experiments.sort_unstable();
         let (filter, order) = (filter.as_ref(), &order);
         let search = Search { experiments: &experiments, active, deleted, filter, order, limit, after: None };
         all.retain(|run| wants(&search, run));
@@ -387,4 +388,51 @@ fn runs_with_many_metrics_lie_in_smaller_groups() {
     journal.rewrite().unwrap();
     assert_eq!(groups(&journal), [4, 2]);
     assert_eq!(journal.entry(RunId::from_bytes([9; 16])).unwrap(), Some(wide(9)));
+}
+
+/// A catalog of very many runs that are to be asked is no catalog that has grown.
+#[test]
+fn entries_that_came_with_the_file_are_no_growth() {
+    let disk = SimDisk::new(1);
+    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    let mixed = |number: u64| u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes();
+    let run = |number| RunEntry {
+        run_id: RunId::from_bytes(mixed(number)),
+        experiment_id: ExperimentId::DEFAULT,
+        state: EntryState::Unsettled,
+    };
+    journal.replace((1..90_000).map(run).collect());
+    journal.rewrite().unwrap();
+    let written = disk.contents("/catalog.tw").len();
+    assert!(written > 1 << 20);
+    journal.append(run(90_000), false).unwrap();
+    let mut other = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    other.refresh().unwrap();
+    other.append(run(90_001), false).unwrap();
+    let content = disk.contents("/catalog.tw");
+    assert!(content.len() > written && content.len() < written + 200, "{} and {written} bytes", content.len());
+}
+
+/// An entry that could be appended counts, whether or not there is room to write the file anew.
+#[test]
+fn a_grown_catalog_on_a_full_disk_takes_entries() {
+    let disk = SimDisk::new(1);
+    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    let run = |id: u8, text: usize| {
+        let change = Change::Tag { key: "note".to_owned(), value: "x".repeat(text) };
+        let meta = Meta::encode_all(&[Meta { at_us: 1, change }]);
+        let state = EntryState::Settled(Summary { tidy: true, meta, metrics: Vec::new() });
+        RunEntry { run_id: RunId::from_bytes([id; 16]), experiment_id: ExperimentId::DEFAULT, state }
+    };
+    journal.replace((0..3).map(|id| run(id, 9)).collect());
+    journal.rewrite().unwrap();
+    journal.append(run(3, 900_000), false).unwrap();
+    disk.set_capacity(Some(disk.used() + 64 * 4096));
+    for id in 4..8 {
+        journal.append(run(id, 60_000), false).unwrap();
+    }
+    let mut other = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    other.refresh().unwrap();
+    assert_eq!(other.briefs().unwrap().len(), 8);
+    assert_eq!(other.briefs().unwrap(), journal.briefs().unwrap());
 }

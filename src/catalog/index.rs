@@ -14,7 +14,7 @@ use crate::format::catalog_index::{ColumnKind, ColumnRef, Piece, Root, attribute
 use crate::format::catalog_records::{BLOCK_ROWS, Packed, take_blocks};
 use crate::format::wire::{self, Reader};
 use crate::limits::MAX_SECTION_BYTES;
-use crate::types::{FileId, RunId};
+use crate::types::{ExperimentId, FileId, RunId};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -195,17 +195,23 @@ impl Index {
         Ok((self.group(number)?, row - start))
     }
 
-    /// The ids of all runs, ascending.
-    pub(crate) fn sorted_ids(&self) -> Result<Vec<RunId>> {
+    /// All runs with their experiments, ascending by id.
+    pub(crate) fn sorted_places(&self) -> Result<Vec<(RunId, ExperimentId)>> {
         let order = self.piece(&self.root.ids, &self.ids_checked)?.as_chunks().0;
-        let ids = self.groups().map(|group| group?.ids()).collect::<Result<Vec<_>>>()?;
-        let id_of = |row: &[u8; 4]| {
+        let columns = self.groups().map(|group| {
+            let group = group?;
+            Ok((group.ids()?, group.numbers(attribute::EXPERIMENT)?))
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let place_of = |row: &[u8; 4]| {
             let row = u32::from_le_bytes(*row) as usize;
             let group = self.starts.partition_point(|start| *start <= row).saturating_sub(1);
             let at = row - self.starts.get(group).copied().unwrap_or(0);
-            RunId::from_bytes(ids.get(group).and_then(|ids| ids.get(at)).copied().unwrap_or_default())
+            let id = columns.get(group).and_then(|(ids, _)| ids.get(at)).copied().unwrap_or_default();
+            let experiment = columns.get(group).and_then(|(_, experiments)| experiments.as_ref()?.get(at)).unwrap_or(0);
+            (RunId::from_bytes(id), ExperimentId::new(experiment as u64))
         };
-        Ok(order.iter().map(id_of).collect())
+        Ok(order.iter().map(place_of).collect())
     }
 
     /// Checks every byte, and that the columns of each run say what its records say. Gives the entries that it was made of,

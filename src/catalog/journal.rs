@@ -15,7 +15,7 @@ use crate::format::catalog::{EntryState, RunEntry, encode_many, encode_one, next
 use crate::format::header::{FileType, HEADER_LEN, Header};
 use crate::format::wire::Reader;
 use crate::limits;
-use crate::types::{FileId, RunId};
+use crate::types::{ExperimentId, FileId, Run, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub(crate) struct Journal {
     at: u64,
     /// Where the index ends and the entries begin.
     begin: u64,
+    /// End of what was written with the file, or of what was there when it could not be written anew.
+    settled_at: u64,
     /// What this handle knows to be on the medium: the entries up to here, and whether the file under its name. Who wrote
     /// the rest, or gave the file its name, may have died before he synced it.
     durable: u64,
@@ -57,6 +59,7 @@ impl Journal {
             file: None,
             at: 0,
             begin: 0,
+            settled_at: 0,
             durable: 0,
             is_named: false,
             index: None,
@@ -117,6 +120,19 @@ impl Journal {
         self.noted(found)
     }
 
+    /// The run, when the catalog knows all of it.
+    pub(crate) fn settled_run(&mut self, run: RunId) -> Result<Option<Run>> {
+        if let Some(known) = self.later.get(&run) {
+            return Ok(known.settled().cloned());
+        }
+        let found = self.row(run).and_then(|found| {
+            let Some((index, row)) = found else { return Ok(None) };
+            let (group, at) = index.place(row)?;
+            Ok(group.runs(&[at])?.pop())
+        });
+        self.noted(found)
+    }
+
     /// Every run that was not removed, and those of which the removal is said here. By id.
     pub(crate) fn briefs(&mut self) -> Result<Vec<Brief>> {
         let briefs = self.view().briefs();
@@ -137,14 +153,20 @@ impl Journal {
         }
     }
 
-    /// The index turned out to be damaged.
+    /// The index is not to be believed.
     pub(crate) fn lose(&mut self) {
         self.lost = true;
     }
 
+    /// The index that was looked at is not to be believed, unless another one has taken its place.
+    pub(crate) fn lose_index_of(&mut self, catalog: &Catalog) {
+        let same = |(ours, theirs): (&Arc<Index>, &Arc<Index>)| Arc::ptr_eq(ours, theirs);
+        self.lost |= self.index.as_ref().zip(catalog.index.as_ref()).is_some_and(same);
+    }
+
     /// Reads what other handles and processes have appended or rewritten. Costs two reads when nothing has changed.
     pub(crate) fn refresh(&mut self) -> Result<()> {
-        let Some((header, file)) = self.open_current() else {
+        let Some((header, file)) = self.open_current()? else {
             self.lost = true;
             return Ok(());
         };
@@ -154,32 +176,41 @@ impl Journal {
         self.read_on()
     }
 
-    fn open_current(&self) -> Option<(Header, Arc<dyn File>)> {
-        let file = self.env.fs.open_write(&self.path).or_else(|_| self.env.fs.open(&self.path)).ok()?;
+    /// `None` when there is none or it cannot be read. That this process has no room for one more file says nothing of it.
+    fn open_current(&self) -> Result<Option<(Header, Arc<dyn File>)>> {
+        let file = match self.env.fs.open_write(&self.path).or_else(|_| self.env.fs.open(&self.path)) {
+            Err(error) if is_want_of_room(&error) => return Err(error).at(&self.path, "open"),
+            Err(_) => return Ok(None),
+            Ok(file) => file,
+        };
         let mut bytes = [0; HEADER_LEN];
-        file.read_at(&mut bytes, 0).ok()?;
-        Some((Header::decode(&bytes, FileType::Catalog).ok()?, file))
+        if file.read_at(&mut bytes, 0).is_err() {
+            return Ok(None);
+        }
+        Ok(Header::decode(&bytes, FileType::Catalog).ok().map(|header| (header, file)))
     }
 
     /// Begins with another file.
     fn begin(&mut self, header: Header, file: Arc<dyn File>) -> Result<()> {
         self.later.clear();
         (self.index, self.hidden) = (None, Arc::default());
-        (self.begin, self.lost) = (HEADER_LEN as u64, false);
-        (self.durable, self.is_named) = (0, false);
+        // Until all of this is done, nothing is known.
+        self.lost = true;
+        (self.begin, self.durable, self.is_named) = (HEADER_LEN as u64, 0, false);
+        let mut is_whole = true;
         if let Some(root_at) = root_at(&header) {
             match Index::open(&*file, &self.path, header.file_id, root_at) {
                 Ok((index, end)) => {
                     self.hidden = Arc::new(Hidden::new(index.rows()));
                     (self.begin, self.index) = (end, Some(Arc::new(index)));
                 }
-                Err(Error::Corrupt { .. }) => self.lost = true,
+                Err(Error::Corrupt { .. }) => is_whole = false,
                 Err(error) => return Err(error),
             }
         }
-        self.at = self.begin;
+        (self.at, self.settled_at, self.lost) = (self.begin, self.begin, !is_whole);
         self.file = Some((header.file_id, file));
-        Ok(())
+        self.read_on()
     }
 
     fn read_on(&mut self) -> Result<()> {
@@ -194,13 +225,23 @@ impl Journal {
             return Ok(());
         }
         let mut bytes = vec![0; usize::try_from(len - self.at).unwrap_or(0)];
-        let read = file.read_at(&mut bytes, self.at).at(&self.path, "read")?;
-        bytes.truncate(read);
+        match file.read_at(&mut bytes, self.at) {
+            Ok(read) => bytes.truncate(read),
+            // Derived: what the medium refuses is made anew.
+            Err(_) => {
+                self.lost = true;
+                return Ok(());
+            }
+        }
         let (file_id, base, mut reader) = (*file_id, self.at, Reader::new(&bytes));
         loop {
             match next_entry(&mut reader, file_id, self.at) {
                 Ok(Some(runs)) => {
                     self.at = base + reader.position() as u64;
+                    if runs.len() > 1 {
+                        // Only who writes the file anew puts many into one entry.
+                        self.settled_at = self.at;
+                    }
                     for run in runs {
                         match Known::new(run) {
                             Some(known) => self.learn(known)?,
@@ -233,8 +274,7 @@ impl Journal {
 
     /// Appends an entry. The caller holds the catalog's lock and has called [`Self::refresh`] under it.
     pub(crate) fn append(&mut self, entry: RunEntry, durable: bool) -> Result<()> {
-        let grown = self.at - self.begin > MIN_GROWTH_BYTES.max(self.begin / 4);
-        let is_anew = self.lost || grown || self.is_torn()?;
+        let is_anew = self.lost || self.is_torn()?;
         let bytes = match &self.file {
             Some((file_id, _)) if !is_anew => encode_one(*file_id, self.at, &entry),
             _ => Vec::new(),
@@ -243,14 +283,25 @@ impl Journal {
             return Err(Error::corrupt(&self.path, self.at, "the records about a run cannot be read"));
         };
         if is_anew {
-            self.learn(known)?;
-            return self.rewrite();
+            let rewritten = self.learn(known).and_then(|()| self.rewrite());
+            if rewritten.is_err() {
+                // What is known here is in no file: the next look begins with what is.
+                (self.file, self.lost) = (None, true);
+            }
+            return rewritten;
         }
         let Some((_, file)) = &self.file else { return Ok(()) };
         file.write_at(&bytes, self.at).at(&self.path, "write")?;
         self.at += bytes.len() as u64;
         self.learn(known)?;
-        if durable { self.make_durable() } else { Ok(()) }
+        if durable {
+            self.make_durable()?;
+        }
+        if self.at - self.settled_at > MIN_GROWTH_BYTES.max(self.settled_at / 4) && self.rewrite().is_err() {
+            // The entry is in the file all the same. The next try is after as many more.
+            self.settled_at = self.at;
+        }
+        Ok(())
     }
 
     /// Makes all entries durable that were read or appended. Costs nothing when they are known to be. A sync that fails is
@@ -283,7 +334,6 @@ impl Journal {
         let header =
             Header::decode(&bytes, FileType::Catalog).unwrap_or(Header::new(FileType::Catalog, file_id, [0; 16]));
         self.begin(header, file)?;
-        self.read_on()?;
         (self.durable, self.is_named) = (self.at, true);
         Ok(())
     }
@@ -336,29 +386,30 @@ impl Journal {
 
     /// Whether there are folders of exactly the runs that are known, and nothing else is to be said of them. `folders`
     /// ascend by id. Cost: one pass.
-    pub(crate) fn has_just(&mut self, folders: impl ExactSizeIterator<Item = RunId>) -> Result<bool> {
-        let ids = match (&self.index, self.later.is_empty() && !self.lost) {
-            (Some(index), true) if index.rows() == folders.len() => index.sorted_ids(),
+    pub(crate) fn has_just(&mut self, folders: impl ExactSizeIterator<Item = (RunId, ExperimentId)>) -> Result<bool> {
+        let known = match (&self.index, self.later.is_empty() && !self.lost) {
+            (Some(index), true) if index.rows() == folders.len() => index.sorted_places(),
             _ => return Ok(false),
         };
-        Ok(self.noted(ids)?.into_iter().eq(folders))
+        Ok(self.noted(known)?.into_iter().eq(folders))
     }
 
     /// Adds entries of runs that are not known, and drops those of ended runs of which there is none, in memory only.
     /// `entries` ascend by id.
     pub(crate) fn match_folders(&mut self, entries: Vec<RunEntry>) -> Result<()> {
-        if self.has_just(entries.iter().map(|entry| entry.run_id))? {
+        if self.has_just(entries.iter().map(|entry| (entry.run_id, entry.experiment_id)))? {
             return Ok(());
         }
         let there: BTreeSet<RunId> = entries.iter().map(|entry| entry.run_id).collect();
         let briefs = self.briefs()?;
-        let known: BTreeSet<RunId> = briefs.iter().map(|brief| brief.run_id).collect();
+        let known: BTreeSet<(RunId, ExperimentId)> =
+            briefs.iter().map(|brief| (brief.run_id, brief.experiment_id)).collect();
         for brief in briefs {
             if brief.is_settled() && !there.contains(&brief.run_id) {
                 self.learn(Known::removed(brief.run_id, brief.experiment_id))?;
             }
         }
-        for entry in entries.into_iter().filter(|entry| !known.contains(&entry.run_id)) {
+        for entry in entries.into_iter().filter(|entry| !known.contains(&(entry.run_id, entry.experiment_id))) {
             if let Some(known) = Known::new(entry) {
                 self.learn(known)?;
             }
@@ -371,6 +422,11 @@ impl Journal {
         (self.index, self.hidden) = (None, Arc::default());
         self.later = entries.into_iter().filter_map(Known::new).map(|known| (known.run_id, Arc::new(known))).collect();
     }
+}
+
+/// Whether the system refuses for want of memory or of places for open files (ENFILE, EMFILE).
+fn is_want_of_room(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::OutOfMemory || matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 /// Where the root of the index lies, if the file has one.

@@ -70,6 +70,14 @@ impl Known {
         RunEntry { run_id: self.run_id, experiment_id: self.experiment_id, state }
     }
 
+    /// The run, when all of it is known.
+    pub(crate) fn settled(&self) -> Option<&Run> {
+        match &self.state {
+            KnownState::Settled(settled) => Some(&settled.run),
+            _ => None,
+        }
+    }
+
     pub(crate) fn brief(&self) -> Brief {
         let state = match &self.state {
             KnownState::Unsettled => BriefState::Unsettled,

@@ -2,14 +2,14 @@
 //! where they stopped, whatever was added, changed or removed meanwhile.
 //!
 //! ```text
-//! hex digits of: 0x01, start i64, run id 16 bytes, then for each field of the order
+//! hex digits of: 0x01, crc u32 of the order, start i64, run id 16 bytes, then for each field of the order
 //!                0x00, f64 | 0x01, text | 0x02 for NaN | 0x03 for no value
 //! ```
 
 use crate::error::{Error, Result};
 use crate::format::Decoded;
-use crate::format::wire::{Reader, put_text};
-use crate::search::Key;
+use crate::format::wire::{self, Reader, put_text};
+use crate::search::{Key, Term};
 use crate::types::RunId;
 use std::borrow::Cow;
 
@@ -24,8 +24,9 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(super) fn to_token(&self) -> String {
+    pub(super) fn to_token(&self, terms: &[Term]) -> String {
         let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&fingerprint(terms).to_le_bytes());
         bytes.extend_from_slice(&self.start.to_le_bytes());
         bytes.extend_from_slice(self.id.as_bytes());
         for key in &self.keys {
@@ -48,9 +49,10 @@ impl Place {
         })
     }
 
-    /// The place that a token of an order of so many fields says.
-    pub(super) fn parse(token: &str, fields: usize) -> Result<Self> {
-        let place = from_hex(token).and_then(|bytes| decode(&bytes).ok()).filter(|place| place.keys.len() == fields);
+    /// The place that a token of this order says.
+    pub(super) fn parse(token: &str, terms: &[Term]) -> Result<Self> {
+        let place = from_hex(token).and_then(|bytes| decode(&bytes, fingerprint(terms)).ok());
+        let place = place.filter(|place| place.keys.len() == terms.len());
         place.ok_or_else(|| Error::invalid("page", format!("{token:?} is not what an earlier page of this order gave")))
     }
 }
@@ -61,11 +63,19 @@ fn from_hex(token: &str) -> Option<Vec<u8>> {
     Some(digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
-fn decode(bytes: &[u8]) -> Decoded<Place> {
+/// Tells orders apart.
+fn fingerprint(terms: &[Term]) -> u32 {
+    wire::crc(0, format!("{terms:?}").as_bytes())
+}
+
+fn decode(bytes: &[u8], order: u32) -> Decoded<Place> {
     const WHAT: &str = "page";
     let mut reader = Reader::new(bytes);
     if reader.u8(WHAT)? != VERSION {
         return Err(reader.error(WHAT, "its form is unknown"));
+    }
+    if reader.u32(WHAT)? != order {
+        return Err(reader.error(WHAT, "it is of another order"));
     }
     let (start, id) = (reader.u64(WHAT)? as i64, RunId::from_bytes(reader.array(WHAT)?));
     let mut keys = Vec::new();
@@ -85,6 +95,7 @@ fn decode(bytes: &[u8]) -> Decoded<Place> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::search::Field;
     use proptest::prelude::*;
 
     fn key() -> impl Strategy<Value = Key<'static>> {
@@ -102,10 +113,17 @@ mod tests {
             keys in prop::collection::vec(key(), 0..4), start: i64, id: [u8; 16], other in "[0-9a-f]{0,80}|\\PC{0,9}",
         ) {
             let place = Place { keys, start, id: RunId::from_bytes(id) };
-            let (token, fields) = (place.to_token(), place.keys.len());
-            prop_assert!(Place::parse(&token, fields + 1).is_err());
-            prop_assert_eq!(Place::parse(&token, fields).unwrap(), place);
-            let _ = Place::parse(&other, fields);
+            let field = |number: usize| Field::Param(number.to_string());
+            let terms: Vec<Term> = (0..place.keys.len()).map(|at| Term { field: field(at), descending: at == 1 }).collect();
+            let mut others = terms.clone();
+            others.push(Term { field: field(9), descending: false });
+            let token = place.to_token(&terms);
+            prop_assert!(Place::parse(&token, &others).is_err());
+            others.rotate_right(1);
+            others.truncate(terms.len());
+            prop_assert_eq!(Place::parse(&token, &others).is_err(), !terms.is_empty());
+            prop_assert_eq!(Place::parse(&token, &terms).unwrap(), place);
+            let _ = Place::parse(&other, &terms);
         }
     }
 }

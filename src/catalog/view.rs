@@ -4,7 +4,7 @@ use super::index::{Group, Index};
 use super::known::{Brief, Known, KnownState};
 use crate::error::Result;
 use crate::format::catalog_column::RowSet;
-use crate::types::{Run, RunId};
+use crate::types::Run;
 use std::sync::Arc;
 
 /// Rows of the index, one bit each.
@@ -62,29 +62,12 @@ impl Catalog {
 
     /// The ended runs that are not in the index.
     pub(crate) fn later_runs(&self) -> impl Iterator<Item = &Run> {
-        self.later.iter().filter_map(|known| match &known.state {
-            KnownState::Settled(settled) => Some(&settled.run),
-            _ => None,
-        })
+        self.later.iter().filter_map(|known| known.settled())
     }
 
     /// The runs of which the files have to be asked.
     pub(crate) fn unsettled(&self) -> impl Iterator<Item = Brief> {
         self.later.iter().map(|known| known.brief()).filter(Brief::is_unsettled)
-    }
-
-    /// The run, when the catalog knows all of it.
-    pub(crate) fn settled_run(&self, id: RunId) -> Result<Option<Run>> {
-        if let Ok(at) = self.later.binary_search_by_key(&id, |known| known.run_id) {
-            return Ok(self.later.get(at).and_then(|known| match &known.state {
-                KnownState::Settled(settled) => Some(settled.run.clone()),
-                _ => None,
-            }));
-        }
-        let Some(index) = &self.index else { return Ok(None) };
-        let Some(row) = index.find(id)?.filter(|row| !self.hidden.contains(*row)) else { return Ok(None) };
-        let (group, at) = index.place(row)?;
-        Ok(group.runs(&[at])?.pop())
     }
 
     /// When a run last changed, as far as the catalog knows.

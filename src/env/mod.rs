@@ -109,7 +109,8 @@ pub(crate) trait File: Debug + Send + Sync {
     fn try_lock(&self) -> io::Result<bool>;
     /// Whether some open file (of this or any other process) holds the exclusive lock. Keeps none itself.
     fn is_locked(&self) -> io::Result<bool>;
-    /// The whole file as immutable bytes. Only for files that are never written again.
+    /// The whole file as immutable bytes. Only for files of which nothing that is there now is ever written again: at
+    /// most something is appended.
     fn map(&self) -> io::Result<Region>;
     /// An area `offset..offset + len` of the file to append to. The area must have been allocated; `offset` and `len`
     /// are multiples of 4096. `mapped` says whether to map it or to go through `write_at`.

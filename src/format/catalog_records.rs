@@ -54,10 +54,11 @@ pub(crate) fn take_blocks<'a>(reader: &mut Reader<'a>, rows: usize) -> Decoded<V
     if count != rows.div_ceil(BLOCK_ROWS) {
         return Err(reader.error(WHAT, "they are in more or fewer blocks than the rows are"));
     }
-    let mut lens = Vec::with_capacity(count);
+    let (mut lens, mut sum) = (Vec::with_capacity(count), 0usize);
     for _ in 0..count {
         let (raw_len, len) = (reader.u32(WHAT)? as usize, reader.u32(WHAT)? as usize);
-        if raw_len > MAX_SECTION_BYTES {
+        sum = sum.saturating_add(raw_len);
+        if sum > MAX_SECTION_BYTES {
             return Err(reader.error(WHAT, "their length is beyond its limit"));
         }
         lens.push((raw_len, len));

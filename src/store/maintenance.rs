@@ -281,7 +281,11 @@ impl Shared {
     /// yet durable.
     fn remove_leftovers(&self, experiment: ExperimentId, run: RunId) -> Result<()> {
         let dir = self.paths.run(experiment, run);
-        let entries = self.env.fs.read_dir(&dir).at(&dir, "list")?;
+        let entries = match self.env.fs.read_dir(&dir) {
+            // Somebody else has removed the run.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.at(&dir, "list")?,
+        };
         let kinds: Vec<RunEntryName> = entries.iter().map(|entry| parse_run_entry(&entry.name)).collect();
         let segments = kinds.iter().filter(|kind| **kind == RunEntryName::Segment).count();
         let unfinished = |kind: &RunEntryName| matches!(kind, RunEntryName::Log(_) | RunEntryName::Temporary);
@@ -360,7 +364,8 @@ impl Store {
     /// Makes every ended run one segment, removes deleted runs whose retention has passed, and rewrites the catalog.
     /// `progress` is called after each run.
     ///
-    /// Needs no pause of writers or readers. Memory is bounded by a few chunks and one run's index.
+    /// Needs no pause of writers or readers. Memory is bounded by a few chunks and one run's index, and at the end by the
+    /// catalog's file.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@
 //! experiments/ID/runs/RUN/LOG-SALT.seg       a segment: sealed points; LOG is the first of its logs
 //! experiments/ID/runs/RUN/artifacts/...      artifacts, as plain files
 //! catalog/catalog.tw                         derived index of all runs
-//! locks/...                                  held for moments, never for long
+//! locks/...                                  held for moments, the store's while the catalog is written anew
 //! quarantine/...                             damaged pieces that were set aside
 //! trash/...                                  run folders on their way out
 //! ```

@@ -80,7 +80,7 @@ impl Shared {
             if journal.is_lost() || journal.is_torn()? {
                 journal.rewrite()?;
             }
-            if journal.has_just(folders.iter().map(|(run_id, _)| *run_id))? {
+            if journal.has_just(folders.iter().copied())? {
                 return Ok(());
             }
             for (run_id, experiment_id) in &folders {
@@ -93,6 +93,10 @@ impl Shared {
             let gone =
                 |run: &Brief| run.is_settled() && folders.binary_search(&(run.run_id, run.experiment_id)).is_err();
             for Brief { run_id, experiment_id, .. } in journal.briefs()?.into_iter().filter(gone) {
+                // It may have been created and ended since the folders were listed.
+                if self.env.fs.metadata(&self.paths.run(experiment_id, run_id)).is_ok() {
+                    continue;
+                }
                 journal.append(RunEntry { run_id, experiment_id, state: EntryState::Removed }, false)?;
             }
             Ok(())

@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Runs that have ended and wait for sealing before whoever ends one more helps.
-const MAX_RUNS_WAITING: usize = 256;
+/// Logs that wait for sealing before whoever ends one more run helps.
+const MAX_LOGS_WAITING: usize = 256;
 
 /// What the writer and its handles share.
 #[derive(Debug)]
@@ -306,11 +306,11 @@ impl RunCore {
         Ok(())
     }
 
-    /// Seals along when more runs have ended than the background keeps up with: each holds files open until it is sealed.
+    /// Seals along when more logs have ended than the background keeps up with: each holds its file open until it is sealed.
     /// What fails is tried again there, and said there.
     fn keep_pace(&self) {
-        let waiting = lock(&self.shared.to_settle).len();
-        if self.shared.options.background && waiting > MAX_RUNS_WAITING {
+        let waiting = lock(&self.shared.retired).len();
+        if self.shared.options.background && waiting > MAX_LOGS_WAITING {
             let _ = seal_pending(&self.shared);
         }
     }

@@ -165,7 +165,7 @@ impl Shared {
         self.saw_change(catalog.latest_us());
         match ask(&catalog) {
             Err(Error::Corrupt { path, .. }) if path == self.paths.catalog_file() => {
-                lock(&self.journal).lose();
+                lock(&self.journal).lose_index_of(&catalog);
                 ask(&self.read_catalog(|journal| Ok(journal.view()))?)
             }
             answer => answer,
@@ -180,10 +180,11 @@ impl Shared {
         }
     }
 
-    /// The runs of these experiments, of all when there are none, of which the catalog says to ask them themselves.
+    /// The runs of these experiments (ascending; of all when there are none) of which the catalog says to ask them
+    /// themselves.
     pub(super) fn live_runs(&self, catalog: &Catalog, experiments: &[ExperimentId]) -> Vec<Run> {
         let mut runs = Vec::new();
-        let wanted = |brief: &Brief| experiments.is_empty() || experiments.contains(&brief.experiment_id);
+        let wanted = |brief: &Brief| experiments.is_empty() || experiments.binary_search(&brief.experiment_id).is_ok();
         for brief in catalog.unsettled().filter(wanted) {
             match self.ask_run(&brief) {
                 Ok(run) => runs.push(run),
@@ -304,7 +305,7 @@ impl Store {
     /// [`Error::NotFound`]; damaged files; system errors.
     pub fn run(&self, id: RunId) -> Result<Run> {
         let shared = &self.shared;
-        match shared.ask_catalog(|catalog| catalog.settled_run(id))? {
+        match shared.read_catalog(|journal| journal.settled_run(id))? {
             Some(run) => Ok(run),
             None => shared.ask_run(&shared.brief(id)?),
         }

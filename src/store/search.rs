@@ -79,10 +79,12 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] when [`RunQuery::after`] is none that a page gave; system errors.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) when [`RunQuery::after`] is none that a page gave; system errors.
     pub fn search(&self, query: &RunQuery) -> Result<RunPage> {
+        let mut experiments = query.experiments.clone();
+        experiments.sort_unstable();
         let search = Search {
-            experiments: &query.experiments,
+            experiments: &experiments,
             active: query.view.shows(LifecycleStage::Active),
             deleted: query.view.shows(LifecycleStage::Deleted),
             filter: query.filter.as_ref(),
@@ -91,7 +93,7 @@ impl Store {
             after: query.after.as_deref(),
         };
         let found = self.shared.ask_catalog(|catalog| {
-            let live = self.shared.live_runs(catalog, &query.experiments);
+            let live = self.shared.live_runs(catalog, &experiments);
             find(catalog, &live, &search)
         })?;
         Ok(RunPage { runs: found.runs, next: found.next })

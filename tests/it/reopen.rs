@@ -219,3 +219,31 @@ fn closing_right_after_the_end_leaves_no_log() {
         assert_eq!((files(&scene.path(), ".log").len(), files(&scene.path(), ".seg").len()), (0, 1));
     }
 }
+
+/// A run's folder that was moved to another experiment is a run of that one, also to who only reads.
+#[test]
+fn a_folder_that_was_moved_is_a_run_of_the_other_experiment() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let store = Store::open(&path).unwrap();
+    let (one, other) = (store.create_experiment("one").unwrap(), store.create_experiment("other").unwrap());
+    let run = store.create_run(NewRun::new(one)).unwrap();
+    run.log_metric("loss", 1, 0.5).unwrap();
+    run.finish().unwrap();
+    let id = run.id();
+    drop(run);
+    store.compact(&mut |_| {}).unwrap();
+    store.close().unwrap();
+    let runs = |experiment| path.join(format!("experiments/{experiment}/runs"));
+    std::fs::create_dir_all(runs(other)).unwrap();
+    std::fs::rename(runs(one).join(id.to_string()), runs(other).join(id.to_string())).unwrap();
+    for read_only in [true, false] {
+        let store = StoreOptions::new().read_only(read_only).open(&path).unwrap();
+        assert_eq!(store.run(id).unwrap().experiment_id, other, "read only: {read_only}");
+        let of = |experiment| {
+            store.runs(&RunFilter { experiment_id: Some(experiment), ..RunFilter::default() }).unwrap().len()
+        };
+        assert_eq!((of(one), of(other)), (0, 1));
+        assert_eq!(store.snapshot(id).unwrap().latest("loss").unwrap().value, 0.5);
+    }
+}

@@ -90,7 +90,7 @@ pub struct MlflowArgs {
     /// Folder mlruns, or a file of SQLite (sqlite:///mlflow.db is fine too)
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub path: PathBuf,
-    /// Where the artifacts are, below it <experiment id>/<run id>/artifacts, if not where MLflow says
+    /// Where the artifacts are, below it EXPERIMENT_ID/RUN_ID/artifacts, if not where MLflow says
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub artifacts: Option<PathBuf>,
     #[command(flatten)]
