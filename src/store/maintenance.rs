@@ -2,6 +2,7 @@
 
 use super::live_merge::LiveMerge;
 use super::run_view::{PointSource, RunView};
+use super::verify::missing_file;
 use super::{Shared, Store, lock};
 use crate::catalog::{Brief, BriefState, Journal};
 use crate::codec::Effort;
@@ -209,6 +210,9 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
         // What is whole stays as it is: a merge would hide which logs the damaged piece held.
         return Ok(None);
     }
+    if shared.lacks_a_file(&view)? {
+        return Ok(None);
+    }
     // Somebody may have begun to write to it again.
     let ended = view.live_logs == 0 && view.dead_logs.is_empty();
     if !ended {
@@ -291,9 +295,21 @@ impl Shared {
         let unfinished = |kind: &RunEntryName| matches!(kind, RunEntryName::Log(_) | RunEntryName::Temporary);
         if segments > 1 || kinds.iter().any(unfinished) {
             let _run_lock = self.lock_run(run)?;
-            self.settle(experiment, run)?;
+            match RunView::read(self, experiment, run) {
+                Ok(view) if self.lacks_a_file(&view)? => {}
+                _ => _ = self.settle(experiment, run)?,
+            }
         }
         Ok(())
+    }
+
+    /// Whether the catalog knows more of a run than its files say: it must not forget that by being told anew.
+    fn lacks_a_file(&self, view: &RunView) -> Result<bool> {
+        match self.entry(view.id) {
+            Ok(entry) => Ok(missing_file(self, &entry, view).is_some()),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
