@@ -5,7 +5,7 @@ use crate::id::derived;
 use crate::session::{Report, Session, SourceExperiment, Watch};
 use crate::target::{Facts, Rule, Target, clean_name};
 use std::collections::{BTreeMap, HashMap};
-use trackway::{ExperimentId, Point, RunId, RunStatus, StatusCause, Store};
+use trackway::{ExperimentId, Point, RunId, Store};
 
 /// Points taken between two times at which all that waits is written and all writers are closed: 24 MB.
 const PARK_POINTS: usize = 1 << 20;
@@ -96,22 +96,10 @@ impl<'a> RowImport<'a> {
     }
 
     fn begin(&mut self, name: &str, start_time: i64) -> Result<usize> {
-        let id: Option<RunId> = name.parse().ok();
-        let facts = Facts {
-            id: id.unwrap_or_else(|| derived(&["rows", &self.experiment_name, name])),
-            place: format!("run {name:?}"),
-            name: if id.is_some() { String::new() } else { clean_name(name) },
-            user: String::new(),
-            parent: None,
-            start_time: Some(start_time),
-            status: RunStatus::Finished,
-            cause: StatusCause::Reported,
-            end_time: None,
-            is_deleted: false,
-            params: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            datasets: Vec::new(),
-        };
+        let given: Option<RunId> = name.parse().ok();
+        let id = given.unwrap_or_else(|| derived(&["rows", &self.experiment_name, name]));
+        let shown = if given.is_some() { String::new() } else { clean_name(name) };
+        let facts = Facts::of_ended(id, format!("run {name:?}"), shown, start_time);
         let target = Target::begin(&mut self.session, self.experiment, facts, Rule::Same)?;
         self.open += usize::from(target.as_ref().is_some_and(Target::is_open));
         let at = self.targets.len();

@@ -44,6 +44,27 @@ pub(crate) struct Facts {
     pub(crate) datasets: Vec<DatasetInput>,
 }
 
+impl Facts {
+    /// Of a run of which the source knows no more than this: it has ended, and nobody says when.
+    pub(crate) fn of_ended(id: RunId, place: String, name: String, start_time: i64) -> Self {
+        Self {
+            id,
+            place,
+            name,
+            user: String::new(),
+            parent: None,
+            start_time: Some(start_time),
+            status: RunStatus::Finished,
+            cause: StatusCause::Reported,
+            end_time: None,
+            is_deleted: false,
+            params: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            datasets: Vec::new(),
+        }
+    }
+}
+
 /// What to make of points that the run has and the source has not at that place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {

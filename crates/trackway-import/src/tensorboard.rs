@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use trackway::{ExperimentId, Point, RunStatus, StatusCause, Store};
+use trackway::{ExperimentId, Point, Store};
 
 /// What the names of event files have in them.
 const MARK: &str = "tfevents";
@@ -91,21 +91,9 @@ fn import_run(
 ) -> Result<()> {
     // Files that have no whole event yet are no run yet.
     let Some(start_time) = begin_of(files)? else { return Ok(()) };
-    let facts = Facts {
-        id: derived(&["tensorboard", &options.experiment, name]),
-        place: files.first().map_or_else(String::new, |file| file.display().to_string()),
-        name: clean_name(name),
-        user: String::new(),
-        parent: None,
-        start_time: Some(start_time),
-        status: RunStatus::Finished,
-        cause: StatusCause::Reported,
-        end_time: None,
-        is_deleted: false,
-        params: BTreeMap::new(),
-        tags: BTreeMap::new(),
-        datasets: Vec::new(),
-    };
+    let id = derived(&["tensorboard", &options.experiment, name]);
+    let place = files.first().map_or_else(String::new, |file| file.display().to_string());
+    let facts = Facts::of_ended(id, place, clean_name(name), start_time);
     let Some(mut target) = Target::begin(session, experiment, facts, Rule::Same)? else { return Ok(()) };
     let (mut seen, mut damage) = (Seen::default(), None);
     for file in files {
