@@ -80,6 +80,8 @@ pub struct StoreOptions {
     pub(crate) deleted_retention: Duration,
     pub(crate) scrub: Option<Duration>,
     pub(crate) env: Option<Env>,
+    /// The catalog has an index from this many ended runs on, for tests.
+    pub(crate) index_from: Option<usize>,
 }
 
 impl Default for StoreOptions {
@@ -112,6 +114,7 @@ impl StoreOptions {
             deleted_retention: Duration::from_secs(30 * 24 * 3600),
             scrub: None,
             env: None,
+            index_from: None,
         }
     }
 

@@ -160,24 +160,20 @@ fn lay_out(sources: &[Source<'_>], out: &mut Output, number: &dyn Fn(&str) -> u3
         let (first, second) = metric(&rows, &summaries, sources.len());
         columns.push(out.column(ColumnKind::Metric, number(name), &first, &second)?);
     }
-    let params = |source: &'_ Source<'_>| -> Vec<(String, String)> {
-        source.run.params.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
-    };
-    let tags = |source: &'_ Source<'_>| -> Vec<(String, String)> {
-        source.run.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
-    };
-    for (kind, of) in [(ColumnKind::Param, &params as &dyn Fn(&Source<'_>) -> _), (ColumnKind::Tag, &tags)] {
-        let mut all: BTreeMap<String, (RowSet, Vec<String>)> = BTreeMap::new();
+    type Map = for<'a> fn(&'a Source<'_>) -> &'a BTreeMap<String, String>;
+    let maps: [(ColumnKind, Map); 2] =
+        [(ColumnKind::Param, |source| &source.run.params), (ColumnKind::Tag, |source| &source.run.tags)];
+    for (kind, of) in maps {
+        let mut all: BTreeMap<&str, (RowSet, Vec<&[u8]>)> = BTreeMap::new();
         for (row, source) in sources.iter().enumerate() {
             for (key, value) in of(source) {
                 let (rows, values) = all.entry(key).or_insert_with(|| (RowSet::none(), Vec::new()));
                 rows.insert(row);
-                values.push(value);
+                values.push(value.as_bytes());
             }
         }
         for (key, (rows, values)) in all {
-            let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
-            columns.push(out.column(kind, number(&key), &texts(&rows, &values, sources.len()), &[])?);
+            columns.push(out.column(kind, number(key), &texts(&rows, &values, sources.len()), &[])?);
         }
     }
     out.directory(sources.len(), &columns)
@@ -217,20 +213,11 @@ fn attributes(sources: &[Source<'_>], out: &mut Output) -> Result<Vec<ColumnRef>
         (attribute::DATASETS, |source| &source.datasets),
     ];
     for (key, of) in some_texts {
-        let mut rows = RowSet::none();
-        let found = |(row, source): (usize, &'_ Source<'_>)| {
-            !of(source).is_empty() && {
-                rows.insert(row);
-                true
-            }
-        };
-        let mut found = found;
-        let values: Vec<&[u8]> = sources
-            .iter()
-            .enumerate()
-            .filter(|(row, source)| found((*row, source)))
-            .map(|(_, source)| of(source))
-            .collect();
+        let (mut rows, mut values) = (RowSet::none(), Vec::new());
+        for (row, text) in sources.iter().map(of).enumerate().filter(|(_, text)| !text.is_empty()) {
+            rows.insert(row);
+            values.push(text);
+        }
         if !values.is_empty() {
             columns.push(out.column(ColumnKind::Attribute, key, &texts(&rows, &values, sources.len()), &[])?);
         }

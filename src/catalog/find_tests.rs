@@ -236,7 +236,7 @@ proptest! {
         let disk = SimDisk::new(1);
         let env = disk.process();
         let path = PathBuf::from("/catalog.tw");
-        let mut journal = Journal::new(&env, path.clone());
+        let mut journal = Journal::new(&env, path.clone()).index_from(1);
         journal.replace(indexed.iter().map(Draft::entry).collect());
         journal.rewrite().unwrap();
         // A second time, so that groups are kept and filled up.
@@ -254,7 +254,7 @@ proptest! {
             journal.append(RunEntry { state, ..entry }, false).unwrap();
         }
         // Another handle reads the same from the file.
-        let mut other = Journal::new(&disk.process(), path);
+        let mut other = Journal::new(&disk.process(), path).index_from(1);
         other.refresh().unwrap();
         prop_assert!(!other.is_lost());
         let briefs = journal.briefs().unwrap();
@@ -318,7 +318,7 @@ fn a_damaged_part_is_noticed_when_it_is_asked_and_costs_the_others_nothing() {
         metrics: vec![(0, usize::from(id) % 4, 2, 1)],
         dataset: None,
     };
-    let mut journal = Journal::new(&disk.process(), path.clone());
+    let mut journal = Journal::new(&disk.process(), path.clone()).index_from(1);
     journal.replace((0..60).map(|id| draft(id).entry()).collect());
     journal.rewrite().unwrap();
     let content = disk.contents(&path);
@@ -342,7 +342,7 @@ fn a_damaged_part_is_noticed_when_it_is_asked_and_costs_the_others_nothing() {
         let mut damaged = content.clone();
         damaged[at] ^= 0x10;
         disk.set_contents(&path, damaged);
-        let mut other = Journal::new(&disk.process(), path.clone());
+        let mut other = Journal::new(&disk.process(), path.clone()).index_from(1);
         other.refresh().unwrap();
         let checked = other.view().index.map(|index| index.check());
         assert!(other.is_lost() || checked.is_some_and(|checked| checked.is_err()), "byte {at}");
@@ -368,7 +368,7 @@ fn a_damaged_part_is_noticed_when_it_is_asked_and_costs_the_others_nothing() {
 #[test]
 fn runs_with_many_metrics_lie_in_smaller_groups() {
     let disk = SimDisk::new(1);
-    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw")).index_from(1);
     let wide = |id: u8| {
         let run_id = RunId::from_bytes([id; 16]);
         let summary =
@@ -394,7 +394,7 @@ fn runs_with_many_metrics_lie_in_smaller_groups() {
 #[test]
 fn entries_that_came_with_the_file_are_no_growth() {
     let disk = SimDisk::new(1);
-    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw")).index_from(1);
     let mixed = |number: u64| u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes();
     let run = |number| RunEntry {
         run_id: RunId::from_bytes(mixed(number)),
@@ -406,7 +406,7 @@ fn entries_that_came_with_the_file_are_no_growth() {
     let written = disk.contents("/catalog.tw").len();
     assert!(written > 1 << 20);
     journal.append(run(90_000), false).unwrap();
-    let mut other = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    let mut other = Journal::new(&disk.process(), PathBuf::from("/catalog.tw")).index_from(1);
     other.refresh().unwrap();
     other.append(run(90_001), false).unwrap();
     let content = disk.contents("/catalog.tw");
@@ -417,7 +417,7 @@ fn entries_that_came_with_the_file_are_no_growth() {
 #[test]
 fn a_grown_catalog_on_a_full_disk_takes_entries() {
     let disk = SimDisk::new(1);
-    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw")).index_from(1);
     let run = |id: u8, text: usize| {
         let change = Change::Tag { key: "note".to_owned(), value: "x".repeat(text) };
         let meta = Meta::encode_all(&[Meta { at_us: 1, change }]);
@@ -431,8 +431,30 @@ fn a_grown_catalog_on_a_full_disk_takes_entries() {
     for id in 4..8 {
         journal.append(run(id, 60_000), false).unwrap();
     }
-    let mut other = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    let mut other = Journal::new(&disk.process(), PathBuf::from("/catalog.tw")).index_from(1);
     other.refresh().unwrap();
     assert_eq!(other.briefs().unwrap().len(), 8);
     assert_eq!(other.briefs().unwrap(), journal.briefs().unwrap());
+}
+
+/// Below that, packed entries take half the room.
+#[test]
+fn few_runs_are_not_indexed_and_many_are() {
+    let disk = SimDisk::new(1);
+    let mut journal = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    let run = |number: u16| {
+        let state = EntryState::Settled(Summary::default());
+        let mut id = [0; 16];
+        id[..2].copy_from_slice(&number.to_be_bytes());
+        RunEntry { run_id: RunId::from_bytes(id), experiment_id: ExperimentId::DEFAULT, state }
+    };
+    journal.replace((0..999).map(run).collect());
+    journal.rewrite().unwrap();
+    assert!(journal.view().index.is_none());
+    let mut other = Journal::new(&disk.process(), PathBuf::from("/catalog.tw"));
+    other.refresh().unwrap();
+    assert_eq!((other.briefs().unwrap().len(), other.is_lost()), (999, false));
+    other.append(run(999), false).unwrap();
+    other.rewrite().unwrap();
+    assert_eq!(other.view().index.unwrap().rows(), 1000);
 }

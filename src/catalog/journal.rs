@@ -1,4 +1,4 @@
-//! The catalog file: an index of ended runs, then entries, appended by all processes of the store under its lock.
+//! The catalog file: an index of ended runs where they are many, then entries, appended by all processes of the store under its lock.
 //!
 //! Everything here is derived. A file that is damaged or torn is not mended but rewritten from what the run folders
 //! say. Readers take no lock: an entry that is not wholly there yet is read the next time. The index is a snapshot of its
@@ -23,8 +23,12 @@ use std::sync::Arc;
 /// The file is rewritten when the entries have grown by this many bytes, and to a quarter of the index: what they say is
 /// kept in memory.
 const MIN_GROWTH_BYTES: u64 = 1 << 20;
-/// Runs in one compressed entry.
-const RUNS_PER_ENTRY: usize = 16_384;
+/// Runs, and metrics of them, in one compressed entry, the last run apart: enough to compress well, a few MiB at most.
+const WEIGHT_OF_ENTRY: usize = 16_384;
+/// Of fewer ended runs, with fewer metrics in all, no index is made: packed entries take half the room, and to ask each of
+/// these runs takes no time to speak of.
+const INDEX_FROM_RUNS: usize = 1000;
+const INDEX_FROM_METRICS: usize = 1 << 15;
 
 /// What was read so far, and where to read on.
 #[derive(Debug)]
@@ -48,6 +52,8 @@ pub(crate) struct Journal {
     later: BTreeMap<RunId, Arc<Known>>,
     /// True when the file is missing, damaged or torn: it has to be rewritten, after a look at the run folders.
     lost: bool,
+    /// [`INDEX_FROM_RUNS`], but in tests.
+    index_from: usize,
 }
 
 impl Journal {
@@ -66,7 +72,14 @@ impl Journal {
             hidden: Arc::default(),
             later: BTreeMap::new(),
             lost: true,
+            index_from: INDEX_FROM_RUNS,
         }
+    }
+
+    /// Makes an index from this many ended runs on.
+    pub(crate) fn index_from(mut self, runs: usize) -> Self {
+        self.index_from = runs;
+        self
     }
 
     /// Whether the entries cannot be relied on to be all there are.
@@ -94,17 +107,22 @@ impl Journal {
         Ok(index.find(run)?.filter(|row| !self.hidden.contains(*row)).map(|row| (index, row)))
     }
 
-    /// What is known of a run. Cost: of one in the index, its whole group is unpacked.
+    /// Asks the group of a run, which is at a row of it.
+    fn ask_index<T>(&mut self, run: RunId, ask: impl Fn(Group<'_>, usize) -> Result<Option<T>>) -> Result<Option<T>> {
+        let found = self.row(run).and_then(|found| {
+            let Some((index, row)) = found else { return Ok(None) };
+            let (group, at) = index.place(row)?;
+            ask(group, at)
+        });
+        self.noted(found)
+    }
+
+    /// What is known of a run. Cost: of one in the index, a block of 128 is unpacked.
     pub(crate) fn entry(&mut self, run: RunId) -> Result<Option<RunEntry>> {
         if let Some(known) = self.later.get(&run) {
             return Ok(Some(known.to_entry()));
         }
-        let found = self.row(run).and_then(|found| {
-            let Some((index, row)) = found else { return Ok(None) };
-            let (group, at) = index.place(row)?;
-            Ok(group.entries(&[at])?.pop())
-        });
-        self.noted(found)
+        self.ask_index(run, |group, at| Ok(group.entries(&[at])?.pop()))
     }
 
     /// Where a run is and how far the catalog can be believed about it.
@@ -112,12 +130,7 @@ impl Journal {
         if let Some(known) = self.later.get(&run) {
             return Ok(Some(known.brief()));
         }
-        let found = self.row(run).and_then(|found| {
-            let Some((index, row)) = found else { return Ok(None) };
-            let (group, at) = index.place(row)?;
-            Ok(group.briefs([at])?.pop())
-        });
-        self.noted(found)
+        self.ask_index(run, |group, at| Ok(group.briefs([at])?.pop()))
     }
 
     /// The run, when the catalog knows all of it.
@@ -125,12 +138,7 @@ impl Journal {
         if let Some(known) = self.later.get(&run) {
             return Ok(known.settled().cloned());
         }
-        let found = self.row(run).and_then(|found| {
-            let Some((index, row)) = found else { return Ok(None) };
-            let (group, at) = index.place(row)?;
-            Ok(group.runs(&[at])?.pop())
-        });
-        self.noted(found)
+        self.ask_index(run, |group, at| Ok(group.runs(&[at])?.pop()))
     }
 
     /// Every run that was not removed, and those of which the removal is said here. By id.
@@ -367,6 +375,10 @@ impl Journal {
         loose.append(&mut settled);
         let head = Header::new(FileType::Catalog, file_id, [0; 16]).encode().to_vec();
         let (mut bytes, mut left_out) = (head.clone(), BTreeSet::new());
+        let metrics: usize = loose.iter().map(weight).sum();
+        if index.is_none() && loose.len() < self.index_from && metrics < INDEX_FROM_METRICS {
+            others.append(&mut loose);
+        }
         if !(kept.is_empty() && loose.is_empty()) {
             let (content, root_at, out) = build::encode(file_id, head, &kept, &loose)?;
             (bytes, left_out) = (content, out);
@@ -377,9 +389,18 @@ impl Journal {
         }
         let ask = |entry: &RunEntry| RunEntry { state: EntryState::Unsettled, ..entry.clone() };
         others.extend(loose.iter().filter(|entry| left_out.contains(&entry.run_id)).map(ask));
-        for runs in others.chunks(RUNS_PER_ENTRY) {
+        let mut rest = others.as_slice();
+        while !rest.is_empty() {
+            let mut sum = 0;
+            let fits = |entry: &&RunEntry| {
+                sum += weight(entry);
+                sum < WEIGHT_OF_ENTRY
+            };
+            let count = (rest.iter().take_while(fits).count() + 1).min(rest.len());
+            let (runs, more) = rest.split_at(count);
             let entry = encode_many(file_id, bytes.len() as u64, runs);
             bytes.extend_from_slice(&entry);
+            rest = more;
         }
         Ok(bytes)
     }
@@ -421,6 +442,13 @@ impl Journal {
     pub(crate) fn replace(&mut self, entries: Vec<RunEntry>) {
         (self.index, self.hidden) = (None, Arc::default());
         self.later = entries.into_iter().filter_map(Known::new).map(|known| (known.run_id, Arc::new(known))).collect();
+    }
+}
+
+fn weight(entry: &RunEntry) -> usize {
+    match &entry.state {
+        EntryState::Settled(summary) => 1 + summary.metrics.len(),
+        _ => 1,
     }
 }
 

@@ -7,8 +7,8 @@ use super::rows::status_of;
 use super::select::values_of;
 use crate::error::Result;
 use crate::format::catalog_column::{Present, RowSet};
-use crate::format::catalog_index::{ColumnKind, attribute};
-use crate::search::{Attribute, Field, Key, NAME_TAG, PARENT_TAG, Term, USER_TAG, key};
+use crate::format::catalog_index::attribute;
+use crate::search::{Attribute, Field, Key, Term, key};
 use crate::types::{ExperimentId, Run, RunId};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -94,20 +94,11 @@ impl<'a> GroupKeys<'a> {
 }
 
 fn column_of<'a>(group: &Group<'a>, field: &Field) -> Result<TermColumn<'a>> {
-    let of_run = |number: u32| group.texts(ColumnKind::Attribute, number);
-    let texts = |kind: ColumnKind, name: &str| match group.index().key(name)? {
-        Some(key) => group.texts(kind, key),
-        None => Ok(None),
-    };
-    let metric = |name: &str| match group.index().key(name)? {
-        Some(key) => Ok(group.metric(key)?.map(|column| (key, column))),
-        None => Ok(None),
-    };
     Ok(match field {
         Field::Metric { key, otherwise } => {
             let second = match otherwise {
                 None => None,
-                Some((name, statistic)) => match metric(name)? {
+                Some((name, statistic)) => match group.metric_named(name)? {
                     None => None,
                     Some((key, column)) => {
                         let values = values_of(group, key, &column, *statistic)?;
@@ -115,23 +106,15 @@ fn column_of<'a>(group: &Group<'a>, field: &Field) -> Result<TermColumn<'a>> {
                     }
                 },
             };
-            TermColumn::Floats(metric(key)?.map(|(_, column)| column), second)
+            TermColumn::Floats(group.metric_named(key)?.map(|(_, column)| column), second)
         }
-        Field::Param(name) => TermColumn::Texts([texts(ColumnKind::Param, name)?, None], Key::Missing),
-        Field::Tag(name) => {
-            let own = match name.as_str() {
-                NAME_TAG => of_run(attribute::NAME)?,
-                USER_TAG => of_run(attribute::USER)?,
-                PARENT_TAG => of_run(attribute::PARENT)?,
-                _ => None,
-            };
-            TermColumn::Texts([texts(ColumnKind::Tag, name)?, own], Key::Missing)
-        }
+        Field::Param(name) => TermColumn::Texts([group.param_named(name)?, None], Key::Missing),
+        Field::Tag(name) => TermColumn::Texts(group.tag_named(name)?, Key::Missing),
         Field::Attribute(Attribute::RunName) => {
-            TermColumn::Texts([of_run(attribute::NAME)?, None], Key::Text(Cow::Borrowed("")))
+            TermColumn::Texts([group.attribute_texts(attribute::NAME)?, None], Key::Text(Cow::Borrowed("")))
         }
         Field::Attribute(Attribute::UserId) => {
-            TermColumn::Texts([of_run(attribute::USER)?, None], Key::Text(Cow::Borrowed("")))
+            TermColumn::Texts([group.attribute_texts(attribute::USER)?, None], Key::Text(Cow::Borrowed("")))
         }
         Field::Attribute(Attribute::StartTime) => TermColumn::Number(group.numbers(attribute::START)?),
         Field::Attribute(Attribute::EndTime) => TermColumn::Number(group.numbers(attribute::END)?),

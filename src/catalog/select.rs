@@ -5,11 +5,8 @@ use super::index::{FloatColumn, Group, NumberColumn, TextColumn};
 use super::rows::{datasets_of, status_of};
 use crate::error::Result;
 use crate::format::catalog_column::{Floats, RowSet};
-use crate::format::catalog_index::{ColumnKind, attribute};
-use crate::search::{
-    Attribute, Check, Comparison, DatasetPart, Field, NAME_TAG, Node, PARENT_TAG, Statistic, Test, USER_TAG,
-    artifact_uri,
-};
+use crate::format::catalog_index::attribute;
+use crate::search::{Attribute, Check, Comparison, DatasetPart, Field, Node, Statistic, Test, artifact_uri};
 use crate::types::{ExperimentId, RunId};
 
 /// The rows that a filter matches.
@@ -38,15 +35,10 @@ pub(super) fn matching(node: &Node, group: &Group<'_>, artifacts: &str) -> Resul
 }
 
 fn meeting(test: &Test, group: &Group<'_>, artifacts: &str) -> Result<RowSet> {
-    let key = |name: &str| group.index().key(name);
-    let texts = |kind: ColumnKind, name: &str| match key(name)? {
-        Some(key) => group.texts(kind, key),
-        None => Ok(None),
-    };
     match &test.field {
         Field::Metric { key, otherwise } => metric(test, group, key, otherwise.as_ref()),
         Field::Param(name) => {
-            let column = texts(ColumnKind::Param, name)?;
+            let column = group.param_named(name)?;
             Ok(with_missing(
                 group,
                 &[column.as_ref().map(|column| (column, met_by_text(test, column)))],
@@ -54,22 +46,14 @@ fn meeting(test: &Test, group: &Group<'_>, artifacts: &str) -> Result<RowSet> {
             ))
         }
         Field::Tag(name) => {
-            // What a run says of itself counts as a tag where none of that name was set.
-            let own = match name.as_str() {
-                NAME_TAG => Some(attribute::NAME),
-                USER_TAG => Some(attribute::USER),
-                PARENT_TAG => Some(attribute::PARENT),
-                _ => None,
-            };
-            let own = own.map_or(Ok(None), |own| group.texts(ColumnKind::Attribute, own))?;
-            let columns = [texts(ColumnKind::Tag, name)?, own];
+            let columns = group.tag_named(name)?;
             let met =
                 columns.each_ref().map(|column| column.as_ref().map(|column| (column, met_by_text(test, column))));
             Ok(with_missing(group, &met, test.text(None)))
         }
         Field::Attribute(attribute) => about_run(test, *attribute, group, artifacts),
         Field::Dataset(part) => {
-            let Some(column) = group.texts(ColumnKind::Attribute, attribute::DATASETS)? else {
+            let Some(column) = group.attribute_texts(attribute::DATASETS)? else {
                 return Ok(if test.dataset(*part, &[]) { RowSet::first(group.rows()) } else { RowSet::none() });
             };
             let met = met_by_code(&column, |code| dataset_meets(test, *part, &column, code));
@@ -113,17 +97,13 @@ fn met_by_code(column: &TextColumn<'_>, met: impl Fn(usize) -> bool) -> RowSet {
 }
 
 fn metric(test: &Test, group: &Group<'_>, name: &str, otherwise: Option<&(String, Statistic)>) -> Result<RowSet> {
-    let column = |name: &str| match group.index().key(name)? {
-        Some(key) => Ok(group.metric(key)?.map(|column| (key, column))),
-        None => Ok(None),
-    };
     let (mut found, mut left) = (RowSet::none(), RowSet::first(group.rows()));
-    if let Some((_, column)) = column(name)? {
+    if let Some((_, column)) = group.metric_named(name)? {
         found = met_by_value(test, &column);
         left = left.without(&column.present.rows());
     }
     if let (Some((name, statistic)), false) = (otherwise, left.is_empty())
-        && let Some((key, column)) = column(name)?
+        && let Some((key, column)) = group.metric_named(name)?
     {
         let values = values_of(group, key, &column, *statistic)?;
         for (row, value) in column.present.rows().iter().zip(values) {
@@ -235,7 +215,7 @@ fn about_run(test: &Test, attribute: Attribute, group: &Group<'_>, artifacts: &s
         }
         Attribute::RunName | Attribute::UserId => {
             let key = if attribute == Attribute::RunName { attribute::NAME } else { attribute::USER };
-            let column = group.texts(ColumnKind::Attribute, key)?;
+            let column = group.attribute_texts(key)?;
             let met = column.as_ref().map(|column| (column, met_by_text(test, column)));
             return Ok(with_missing(group, &[met], test.text(Some(""))));
         }

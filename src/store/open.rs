@@ -39,9 +39,14 @@ impl Store {
             return Err(Error::ReadOnly { path: path.to_path_buf(), cause: "it was written by a newer trackway" });
         }
         let mapped = options.append_mode == AppendMode::Auto && env.fs.can_map_appends(path);
+        let journal = Journal::new(&env, paths.catalog_file());
+        let journal = match options.index_from {
+            Some(runs) => journal.index_from(runs),
+            None => journal,
+        };
         let shared = Arc::new(Shared {
             mapped,
-            journal: Mutex::new(Journal::new(&env, paths.catalog_file())),
+            journal: Mutex::new(journal),
             heads: Mutex::default(),
             spare_head: Mutex::default(),
             known_segments: Mutex::default(),

@@ -23,6 +23,8 @@ pub(super) type Files = Vec<(PathBuf, Vec<u8>)>;
 pub(super) fn options(env: &Env) -> StoreOptions {
     let mut options = StoreOptions::new().background(false).chunk_rows(64).deleted_retention(Duration::MAX);
     options.env = Some(env.clone());
+    // Also so few runs are indexed, or nothing here would be.
+    options.index_from = Some(1);
     options
 }
 
