@@ -333,6 +333,11 @@ impl Model {
         }
     }
 
+    /// Whether the process of a writer that has ended still holds its log.
+    pub(super) fn holds(&self, writer: usize) -> bool {
+        self.writers.get(&writer).is_some_and(|known| known.held)
+    }
+
     /// The writer is gone, and its log with it.
     pub(super) fn bury(&mut self, writer: usize) {
         if let Some(known) = self.writers.get_mut(&writer) {

@@ -111,7 +111,11 @@ impl Models {
             }
         }
         if let (Action::End { writer, .. }, true) = (action, unsure) {
+            // An end that was told may have let go of the log all the same, or hold it until it is sealed.
+            let held = self.likely.clone();
             self.bury(*writer);
+            self.likely.extend(held.into_iter().filter(|model| model.holds(*writer)));
+            self.likely.truncate(MAX_MODELS);
         }
         Ok(())
     }
