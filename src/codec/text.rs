@@ -23,10 +23,25 @@ const MIN_BLOCK_BYTES: usize = 4;
 thread_local! {
     /// Making one asks the processor what it can do, which on a virtual machine takes longer than most sections.
     static ZSTD: Cell<Option<zstd::bulk::Decompressor<'static>>> = const { Cell::new(None) };
+    /// For short texts: its tables are larger than most of them, and would have to be cleared each time.
+    static PACKER: Cell<Option<zstd::bulk::Compressor<'static>>> = const { Cell::new(None) };
 }
 
+/// The longest text for which the compressor is kept: what it needs for a longer one is much memory.
+const SHORT_TEXT: usize = 64 << 10;
+
 pub(crate) fn compress(text: &[u8]) -> Vec<u8> {
-    compress_at(text, WORKING_LEVEL)
+    if text.len() > SHORT_TEXT {
+        return compress_at(text, WORKING_LEVEL);
+    }
+    let kept = PACKER.try_with(Cell::take).ok().flatten();
+    let Some(mut zstd) = kept.or_else(|| zstd::bulk::Compressor::new(WORKING_LEVEL).ok()) else {
+        return stored(text);
+    };
+    let compressed = zstd.compress(text).unwrap_or_else(|_| stored(text));
+    // A thread that is about to end keeps none.
+    let _ = PACKER.try_with(|kept| kept.set(Some(zstd)));
+    compressed
 }
 
 pub(crate) fn compress_at(text: &[u8], level: i32) -> Vec<u8> {
