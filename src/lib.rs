@@ -25,6 +25,7 @@ mod format;
 pub mod limits;
 mod log;
 mod options;
+mod pack;
 mod query;
 mod search;
 mod segment;

@@ -82,6 +82,8 @@ pub struct StoreOptions {
     pub(crate) env: Option<Env>,
     /// The catalog has an index from this many ended runs on, for tests.
     pub(crate) index_from: Option<usize>,
+    /// So many small runs are gathered into a pack, for tests.
+    pub(crate) pack_from: Option<usize>,
 }
 
 impl Default for StoreOptions {
@@ -115,6 +117,7 @@ impl StoreOptions {
             scrub: None,
             env: None,
             index_from: None,
+            pack_from: None,
         }
     }
 

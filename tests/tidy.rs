@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("format", &["codec", "error", "limits", "types"]),
     ("log", &["env", "error", "format", "limits", "types"]),
     ("segment", &["codec", "env", "error", "format", "limits", "log", "types"]),
+    ("pack", &["env", "error", "format", "types"]),
     ("search", &["error", "types"]),
     ("catalog", &["env", "error", "format", "limits", "search", "types"]),
     ("compact", &["error", "format", "segment", "types"]),

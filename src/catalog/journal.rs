@@ -415,24 +415,25 @@ impl Journal {
         Ok(self.noted(known)?.into_iter().eq(folders))
     }
 
-    /// Adds entries of runs that are not known, and drops those of ended runs of which there is none, in memory only.
-    /// `entries` ascend by id.
-    pub(crate) fn match_folders(&mut self, entries: Vec<RunEntry>) -> Result<()> {
-        if self.has_just(entries.iter().map(|entry| (entry.run_id, entry.experiment_id)))? {
+    /// Adds runs that are not known, to be asked themselves, and drops ended runs that are not there, in memory only. `runs`
+    /// ascend by id. `unread`: experiments of which there may be more runs than these.
+    pub(crate) fn match_folders(&mut self, runs: &[(RunId, ExperimentId)], unread: &[ExperimentId]) -> Result<()> {
+        if self.has_just(runs.iter().copied())? {
             return Ok(());
         }
-        let there: BTreeSet<RunId> = entries.iter().map(|entry| entry.run_id).collect();
         let briefs = self.briefs()?;
         let known: BTreeSet<(RunId, ExperimentId)> =
             briefs.iter().map(|brief| (brief.run_id, brief.experiment_id)).collect();
+        let is_there = |run: RunId| runs.binary_search_by_key(&run, |(run, _)| *run).is_ok();
         for brief in briefs {
-            if brief.is_settled() && !there.contains(&brief.run_id) {
+            if brief.is_settled() && !is_there(brief.run_id) && !unread.contains(&brief.experiment_id) {
                 self.learn(Known::removed(brief.run_id, brief.experiment_id))?;
             }
         }
-        for entry in entries.into_iter().filter(|entry| !known.contains(&(entry.run_id, entry.experiment_id))) {
-            if let Some(known) = Known::new(entry) {
-                self.learn(known)?;
+        for (run_id, experiment_id) in runs.iter().copied().filter(|run| !known.contains(run)) {
+            let unsettled = RunEntry { run_id, experiment_id, state: EntryState::Unsettled };
+            if let Some(unsettled) = Known::new(unsettled) {
+                self.learn(unsettled)?;
             }
         }
         Ok(())

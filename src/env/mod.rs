@@ -67,6 +67,8 @@ pub(crate) trait Fs: Debug + Send + Sync {
     /// Renames a file or folder, atomically replacing a file of the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder in which there is nothing; `DirectoryNotEmpty` when there is something.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// Removes a folder and all below it; links are removed, not followed.
     fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Makes the entries of the folder (creations, renames, removals) durable.

@@ -24,12 +24,14 @@ pub(crate) enum FileType {
     Log,
     Segment,
     Catalog,
+    Pack,
 }
 
 impl FileType {
     /// All kinds, for checks that go over them.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) const ALL: [Self; 5] = [Self::Store, Self::Experiment, Self::Log, Self::Segment, Self::Catalog];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Store, Self::Experiment, Self::Log, Self::Segment, Self::Catalog, Self::Pack];
 
     /// The last byte is outside ASCII, so that a transfer as text is noticed (PNG's trick).
     pub(crate) const fn magic(self) -> &'static [u8; 8] {
@@ -39,6 +41,16 @@ impl FileType {
             Self::Log => b"TWLOG\0\0\x8a",
             Self::Segment => b"TWSEGM\0\x8a",
             Self::Catalog => b"TWCATAL\x8a",
+            Self::Pack => b"TWPACK\0\x8a",
+        }
+    }
+
+    /// The features that a reader of such a file must know and this one does.
+    const fn known_features(self) -> u32 {
+        match self {
+            Self::Store => PACKS,
+            Self::Catalog => CATALOG_INDEX,
+            Self::Experiment | Self::Log | Self::Segment | Self::Pack => 0,
         }
     }
 }
@@ -49,19 +61,29 @@ pub(crate) struct Header {
     pub(crate) file_type: FileType,
     /// Names this file; seeds its checksums.
     pub(crate) file_id: FileId,
-    /// The run of a log or segment, else zeros.
+    /// The run of a log or segment, the experiment of a pack, where the index of a catalog is, else zeros.
     pub(crate) owner: [u8; 16],
+    /// Features that a reader must know.
+    pub(crate) required: u32,
     /// False when the file uses a feature without which it may be read but not written.
     pub(crate) writable: bool,
 }
 
 /// The bit of the third feature field that says that a catalog begins with an index, which `owner` places.
 const CATALOG_INDEX: u32 = 1;
+/// The bit of that field that says that runs of the store may lie in packs.
+pub(crate) const PACKS: u32 = 1;
 
 impl Header {
     /// The header of a new file.
     pub(crate) fn new(file_type: FileType, file_id: FileId, owner: [u8; 16]) -> Self {
-        Self { file_type, file_id, owner, writable: true }
+        let has_index = file_type == FileType::Catalog && owner != [0; 16];
+        Self { file_type, file_id, owner, required: if has_index { CATALOG_INDEX } else { 0 }, writable: true }
+    }
+
+    /// The header of the file that makes a folder a store. `packs`: whether there may be packs in it.
+    pub(crate) fn of_store(file_id: FileId, packs: bool) -> Self {
+        Self { required: if packs { PACKS } else { 0 }, ..Self::new(FileType::Store, file_id, [0; 16]) }
     }
 }
 
@@ -88,8 +110,7 @@ impl Header {
         out.extend_from_slice(&MINOR.to_le_bytes());
         // Feature bits: may ignore, may read but not write, must refuse.
         out.extend_from_slice(&[0u8; 8]);
-        let has_index = self.file_type == FileType::Catalog && self.owner != [0; 16];
-        out.extend_from_slice(&(if has_index { CATALOG_INDEX } else { 0 }).to_le_bytes());
+        out.extend_from_slice(&self.required.to_le_bytes());
         out.extend_from_slice(&self.file_id.0);
         out.extend_from_slice(&self.owner);
         out.resize(CRC_AT, 0);
@@ -116,8 +137,7 @@ impl Header {
         let (major, minor) = (reader.u16("major version")?, reader.u16("minor version")?);
         let (_ignorable, read_only, required) =
             (reader.u32("feature bits")?, reader.u32("feature bits")?, reader.u32("feature bits")?);
-        let known = if expected == FileType::Catalog { CATALOG_INDEX } else { 0 };
-        if major != MAJOR || required & !known != 0 {
+        if major != MAJOR || required & !expected.known_features() != 0 {
             return Err(HeaderError::Unsupported {
                 found: format!("{major}.{minor} with required features {required:#x}"),
                 supported: format!("{MAJOR}.{MINOR}"),
@@ -125,7 +145,7 @@ impl Header {
         }
         let file_id = FileId(reader.array("file id")?);
         let owner = reader.array("owner")?;
-        Ok(Self { file_type: expected, file_id, owner, writable: read_only == 0 })
+        Ok(Self { file_type: expected, file_id, owner, required, writable: read_only == 0 })
     }
 }
 
@@ -133,9 +153,14 @@ impl Header {
 /// written it: either what says kind, version, features and owner is whole, or the checksum is and tells what it was.
 /// The id itself may be the damaged piece: a checksum that begins from it has to agree before it is believed.
 pub(crate) fn rebuild(bytes: &[u8], file_type: FileType, owner: [u8; 16]) -> Option<FileId> {
+    rebuild_like(bytes, &Header::new(file_type, FileId([0; 16]), owner))
+}
+
+/// Like [`rebuild`], for a file whose header is `like` but for the id.
+pub(crate) fn rebuild_like(bytes: &[u8], like: &Header) -> Option<FileId> {
     let found = bytes.get(..HEADER_LEN)?;
     let id = Reader::new(found.get(ID_AT..)?).array("file id").ok()?;
-    let whole = Header::new(file_type, FileId(id), owner).encode();
+    let whole = Header { file_id: FileId(id), ..*like }.encode();
     let is_same = |range: std::ops::Range<usize>| found.get(range.clone()) == whole.get(range);
     let says_what = is_same(0..ID_AT) && is_same(ID_AT + 16..ID_AT + 32);
     (says_what || is_same(CRC_AT..HEADER_LEN)).then_some(FileId(id))
@@ -146,9 +171,10 @@ pub(crate) fn is_ours(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes.get(8..).unwrap_or_default());
     let (Ok(major), Ok(minor)) = (reader.u16("major version"), reader.u16("minor version")) else { return false };
     let is_known = major == MAJOR && (major, minor) <= (MAJOR, MINOR);
-    let index = if bytes.starts_with(FileType::Catalog.magic()) { CATALOG_INDEX } else { 0 };
+    let file_type = [FileType::Store, FileType::Catalog].into_iter().find(|known| bytes.starts_with(known.magic()));
+    let features = file_type.map_or(0, FileType::known_features);
     let others = (reader.u32("feature bits"), reader.u32("feature bits"));
-    is_known && others == (Ok(0), Ok(0)) && reader.u32("feature bits").is_ok_and(|required| required & !index == 0)
+    is_known && others == (Ok(0), Ok(0)) && reader.u32("feature bits").is_ok_and(|required| required & !features == 0)
 }
 
 /// Reads what a whole small file holds: header, then one body with length and checksum. Errors name the place where the

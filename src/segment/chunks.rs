@@ -206,7 +206,7 @@ impl SeriesChunks {
     }
 
     fn damaged(&self, column: &ColumnRef, error: CodecError) -> Error {
-        Error::corrupt(self.segment.path(), column.offset, error.to_string())
+        self.segment.corrupt(column.offset, error.to_string())
     }
 }
 

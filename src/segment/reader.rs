@@ -5,25 +5,26 @@
 //! What charts keep is in `kept`.
 
 use super::kept::Kept;
+use super::place::SegmentPlace;
 use crate::codec;
 use crate::env::sync::atomic::{AtomicU64, Ordering};
 use crate::env::sync::{Mutex, PoisonError};
 use crate::env::{Env, Region};
-use crate::error::{Error, IoContext, Result};
-use crate::format::header::{FileType, HEADER_LEN, Header};
+use crate::error::{Error, Result};
+use crate::format::header::{FileType, HEADER_LEN, Header, HeaderError};
 use crate::format::index::{AxisColumn, ColumnRef, GroupIndex, can_be_long};
 use crate::format::segment::{Footer, SeriesRef, TRAILER_LEN, Trailer, decode_section, section_len};
 use crate::format::{DecodeError, wire};
 use crate::log::header_error;
 use crate::types::{FileId, LogId, RunId};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 /// An open segment. Its bytes stay readable while it lives, also when the file was removed.
 #[derive(Debug)]
 pub(crate) struct SegmentReader {
-    path: PathBuf,
+    place: SegmentPlace,
     region: Region,
     file_id: FileId,
     run_id: RunId,
@@ -63,48 +64,52 @@ struct KeptAxes {
 }
 
 impl SegmentReader {
-    pub(crate) fn open(env: &Env, path: &Path) -> Result<Self> {
-        let file = env.fs.open(path).at(path, "open")?;
-        Self::from_region(file.map().at(path, "map")?, path)
+    pub(crate) fn open(env: &Env, place: &SegmentPlace) -> Result<Self> {
+        Self::from_region(place.map(env)?, place)
     }
 
-    /// `region` is exactly the segment, wherever it lies; `path` is for messages.
-    pub(crate) fn from_region(region: Region, path: &Path) -> Result<Self> {
-        let header = Header::decode(&region, FileType::Segment).map_err(|error| header_error(path, error))?;
+    /// `region` is exactly the segment, wherever it lies; `place` is for messages.
+    pub(crate) fn from_region(region: Region, place: &SegmentPlace) -> Result<Self> {
+        let header = Header::decode(&region, FileType::Segment).map_err(|error| match error {
+            HeaderError::Damaged(error) => place.corrupt(0, error.to_string()),
+            error => header_error(place.path(), error),
+        })?;
         let file_id = header.file_id;
         let len = region.len() as u64;
         let trailer_at = len.saturating_sub(TRAILER_LEN as u64).max(HEADER_LEN as u64);
-        let at = |offset: u64| move |error: DecodeError| Error::corrupt(path, offset, error.to_string());
+        let at = |offset: u64| move |error: DecodeError| place.corrupt(offset, error.to_string());
         let bytes = region.get(trailer_at as usize..).unwrap_or_default();
         let trailer = Trailer::decode(bytes, file_id).map_err(at(trailer_at))?;
         let footer_at = trailer.footer_offset;
         if footer_at.checked_add(u64::from(trailer.footer_len)) != Some(trailer_at) || footer_at < HEADER_LEN as u64 {
-            return Err(Error::corrupt(path, trailer_at, "the footer does not end where the trailer begins"));
+            return Err(place.corrupt(trailer_at, "the footer does not end where the trailer begins"));
         }
         let section = region.get(footer_at as usize..trailer_at as usize).unwrap_or_default();
         let raw = decode_section(file_id, footer_at, section).map_err(at(footer_at))?;
         let footer = Footer::decode(&raw, HEADER_LEN as u64, footer_at).map_err(at(footer_at))?;
         let run_id = RunId::from_bytes(header.owner);
-        Ok(Self::with_footer(region, path, file_id, run_id, footer))
+        Ok(Self::with_footer(region, place.clone(), file_id, run_id, footer))
     }
 
     /// `footer` is that of the segment, and its groups lie within it.
-    pub(super) fn with_footer(region: Region, path: &Path, file_id: FileId, run_id: RunId, footer: Footer) -> Self {
+    pub(super) fn with_footer(
+        region: Region,
+        place: SegmentPlace,
+        file_id: FileId,
+        run_id: RunId,
+        footer: Footer,
+    ) -> Self {
         let groups = footer.groups.iter().map(|_| OnceLock::new()).collect();
-        Self {
-            path: path.to_path_buf(),
-            region,
-            file_id,
-            run_id,
-            footer,
-            groups,
-            axes: Mutex::default(),
-            kept: Kept::default(),
-        }
+        Self { place, region, file_id, run_id, footer, groups, axes: Mutex::default(), kept: Kept::default() }
     }
 
+    pub(crate) fn place(&self) -> &SegmentPlace {
+        &self.place
+    }
+
+    /// The file that it lies in.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.place.path()
     }
 
     pub(crate) fn run_id(&self) -> RunId {
@@ -158,27 +163,32 @@ impl SegmentReader {
     /// The index of a group. Cost: reading it once, then a pointer.
     pub(crate) fn group(&self, number: usize) -> Result<Arc<GroupIndex>> {
         let (Some(group), Some(slot)) = (self.footer.groups.get(number), self.groups.get(number)) else {
-            return Err(Error::corrupt(&self.path, 0, "a metric names a group that does not exist"));
+            return Err(self.corrupt(0, "a metric names a group that does not exist"));
         };
         if let Some(opened) = slot.get() {
             return Ok(Arc::clone(&opened.index));
         }
-        let wrong = |error: DecodeError| Error::corrupt(&self.path, group.index_at, error.to_string());
+        let wrong = |error: DecodeError| self.corrupt(group.index_at, error.to_string());
         let bytes = self.bytes(group.index_at, u64::from(group.index_len))?;
         if !can_be_long(section_len(bytes), group.index_at.saturating_sub(group.columns_at)) {
-            return Err(Error::corrupt(&self.path, group.index_at, "the index is longer than its columns can need"));
+            return Err(self.corrupt(group.index_at, "the index is longer than its columns can need"));
         }
         let raw = decode_section(self.file_id, group.index_at, bytes).map_err(wrong)?;
         let index = GroupIndex::decode(&raw, group.columns_at, group.index_at).map_err(wrong)?;
         if index.rows() != group.rows() {
-            return Err(Error::corrupt(&self.path, group.index_at, "the group has another number of rows"));
+            return Err(self.corrupt(group.index_at, "the group has another number of rows"));
         }
         Ok(Arc::clone(&slot.get_or_init(|| OpenGroup::new(index)).index))
     }
 
+    /// The error for damage at byte `offset` of the segment.
+    pub(crate) fn corrupt(&self, offset: u64, reason: impl Into<String>) -> Error {
+        self.place.corrupt(offset, reason)
+    }
+
     /// The error for content that contradicts itself.
     pub(crate) fn damaged(&self, reason: &'static str) -> Error {
-        Error::corrupt(&self.path, 0, reason)
+        self.corrupt(0, reason)
     }
 
     /// What charts keep of it.
@@ -189,14 +199,14 @@ impl SegmentReader {
     pub(super) fn bytes(&self, offset: u64, len: u64) -> Result<&[u8]> {
         let range = usize::try_from(offset).ok().zip(usize::try_from(offset.saturating_add(len)).ok());
         let bytes = range.and_then(|(start, end)| self.region.get(start..end));
-        bytes.ok_or_else(|| Error::corrupt(&self.path, offset, "the segment ends before its content does"))
+        bytes.ok_or_else(|| self.corrupt(offset, "the segment ends before its content does"))
     }
 
     /// The bytes of a column, after a look at their checksum.
-    pub(super) fn checked(&self, column: &ColumnRef) -> Result<&[u8]> {
+    pub(crate) fn checked(&self, column: &ColumnRef) -> Result<&[u8]> {
         let bytes = self.bytes(column.offset, u64::from(column.len))?;
         if wire::crc(wire::crc_seed(&self.file_id.0, column.offset), bytes) != column.crc {
-            return Err(Error::corrupt(&self.path, column.offset, "the checksum of a column does not match"));
+            return Err(self.corrupt(column.offset, "the checksum of a column does not match"));
         }
         Ok(bytes)
     }
@@ -334,7 +344,7 @@ impl SegmentReader {
         let sisters = match (&axis.column, sisters) {
             (Some(column), sisters) => {
                 let decoded = codec::fill_ints(column.codec, self.checked_once(group, number, column)?, out);
-                decoded.map_err(|error| Error::corrupt(&self.path, column.offset, error.to_string()))?;
+                decoded.map_err(|error| self.corrupt(column.offset, error.to_string()))?;
                 sisters.unwrap_or_default()
             }
             (None, Some(sisters)) => {
@@ -359,20 +369,20 @@ impl SegmentReader {
         let column = index.column(position, chunk).ok_or_else(|| self.damaged("a metric has no place in its group"))?;
         let bytes = self.checked_once(group, (2 + position) * index.axis.len() + chunk, column)?;
         let decoded = codec::fill_floats(column.codec, bytes, out);
-        decoded.map_err(|error| Error::corrupt(&self.path, column.offset, error.to_string()))
+        decoded.map_err(|error| self.corrupt(column.offset, error.to_string()))
     }
 
     /// Appends the `rows` integers of a column of steps or timestamps, or of differences to a sister's.
     pub(crate) fn read_ints(&self, column: &ColumnRef, rows: u32, out: &mut Vec<i64>) -> Result<()> {
         let bytes = self.checked(column)?;
         let decoded = codec::decode_ints(column.codec, bytes, rows as usize, out);
-        decoded.map_err(|error| Error::corrupt(&self.path, column.offset, error.to_string()))
+        decoded.map_err(|error| self.corrupt(column.offset, error.to_string()))
     }
 
     /// Appends the `rows` values of a column.
     pub(crate) fn read_floats(&self, column: &ColumnRef, rows: u32, out: &mut Vec<f64>) -> Result<()> {
         let bytes = self.checked(column)?;
         let decoded = codec::decode_floats(column.codec, bytes, rows as usize, out);
-        decoded.map_err(|error| Error::corrupt(&self.path, column.offset, error.to_string()))
+        decoded.map_err(|error| self.corrupt(column.offset, error.to_string()))
     }
 }

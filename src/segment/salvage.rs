@@ -4,10 +4,11 @@
 //! its checksums do. Points are lost chunk by chunk, in order; what is left is as it was written.
 
 use super::count::ChunkAxis;
+use super::place::SegmentPlace;
 use super::reader::SegmentReader;
 use super::writer::SegmentWriter;
 use crate::env::Region;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::header::{self, FileType, HEADER_LEN, Header};
 use crate::format::index::GroupIndex;
 use crate::format::segment::{Footer, SECTION_HEAD, TRAILER_LEN, Trailer, decode_section};
@@ -15,17 +16,16 @@ use crate::format::wire::Reader;
 use crate::types::{FileId, LogId, RunId};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 
 /// Opens a segment of this run whose header or trailer is damaged, or behind whose end something else follows.
-pub(crate) fn salvage(region: Region, path: &Path, run: RunId) -> Option<SegmentReader> {
+pub(crate) fn salvage(region: Region, place: &SegmentPlace, run: RunId) -> Option<SegmentReader> {
     let file_id = match Header::decode(&region, FileType::Segment) {
         Ok(header) if header.owner == *run.as_bytes() => header.file_id,
         Ok(_) => return None,
         Err(_) => header::rebuild(&region, FileType::Segment, *run.as_bytes())?,
     };
     let footer = footer_by_trailer(&region, file_id).or_else(|| footer_at_end(&region, file_id))?;
-    Some(SegmentReader::with_footer(region, path, file_id, run, footer))
+    Some(SegmentReader::with_footer(region, place.clone(), file_id, run, footer))
 }
 
 fn footer(region: &[u8], file_id: FileId, range: Range<usize>) -> Option<Footer> {
@@ -173,7 +173,7 @@ impl GroupCopy<'_> {
         if pieces.is_empty() {
             return Ok(0);
         }
-        let changed = || Error::corrupt(self.segment.path(), 0, "it changed while it was read");
+        let changed = || self.segment.corrupt(0, "it changed while it was read");
         for (chunk, rows) in &pieces {
             let (steps, timestamps) = self.axis(*chunk)?;
             let axis = steps.get(rows.clone()).zip(timestamps.get(rows.clone())).ok_or_else(changed)?;

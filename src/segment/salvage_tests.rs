@@ -4,6 +4,7 @@ use super::*;
 use crate::codec::Effort;
 use crate::env::sim::SimDisk;
 use crate::segment::Written;
+use std::path::Path;
 
 const RUN: RunId = RunId::from_bytes([7; 16]);
 const LOGS: [LogId; 2] = [LogId { created_us: 1, salt: 10 }, LogId { created_us: 2, salt: 20 }];
@@ -69,7 +70,7 @@ fn expected(rows: impl IntoIterator<Item = i64>) -> Vec<(i64, i64, u64)> {
 }
 
 fn open(bytes: &[u8]) -> Option<SegmentReader> {
-    salvage(Region::from_vec(bytes.to_vec()), Path::new("/r/a.seg"), RUN)
+    salvage(Region::from_vec(bytes.to_vec()), &SegmentPlace::file(Path::new("/r/a.seg")), RUN)
 }
 
 #[test]
@@ -90,7 +91,10 @@ fn a_damaged_header_or_trailer_hides_nothing() {
     }
     assert!(open(&good[..good.len() - TRAILER_LEN - 1]).is_none());
     assert_eq!(content(&open(&[&good[..], &[9; 700]].concat()).unwrap()), whole);
-    assert!(salvage(Region::from_vec(good), Path::new("/r/a.seg"), RunId::from_bytes([8; 16])).is_none());
+    assert!(
+        salvage(Region::from_vec(good), &SegmentPlace::file(Path::new("/r/a.seg")), RunId::from_bytes([8; 16]))
+            .is_none()
+    );
 }
 
 /// Copies the good of `bytes` into a segment for the wanted logs; it and the rows of `b` by log.
@@ -101,7 +105,7 @@ fn copied(bytes: &[u8], wanted: &[LogId]) -> (Content, Vec<u64>) {
     let mut output = SegmentWriter::create(&env, Path::new("/r/b.seg"), RUN, Effort::Seal).unwrap();
     let points = copy_good(&open(bytes).unwrap(), &|log| wanted.contains(log), &mut output).unwrap();
     output.finish(Written { logs: wanted.to_vec(), meta: vec![] }).unwrap();
-    let copy = SegmentReader::open(&env, Path::new("/r/b.seg")).unwrap();
+    let copy = SegmentReader::open(&env, &SegmentPlace::file(Path::new("/r/b.seg"))).unwrap();
     let found = content(&copy);
     assert_eq!(points, found.values().map(|points| points.len() as u64).sum::<u64>());
     assert_eq!(points, copy.point_count());

@@ -25,13 +25,21 @@ pub(crate) struct Written {
     pub(crate) meta: Vec<u8>,
 }
 
-/// A segment in the making. Dropped before [`Self::finish`], it leaves a temporary file that is removed at once.
+/// The file of a segment in the making. Dropped before it has its name, it is removed.
 #[derive(Debug)]
-pub(crate) struct SegmentWriter {
+struct Output {
     env: Env,
     path: PathBuf,
     temporary: PathBuf,
     file: Arc<dyn File>,
+    named: bool,
+}
+
+/// A segment in the making. Dropped before [`Self::finish`], it leaves a temporary file that is removed at once.
+#[derive(Debug)]
+pub(crate) struct SegmentWriter {
+    /// Without one the whole segment stays in memory.
+    output: Option<Output>,
     file_id: FileId,
     effort: Effort,
     buffer: Vec<u8>,
@@ -45,7 +53,6 @@ pub(crate) struct SegmentWriter {
     series: Vec<SeriesRef>,
     /// The metric whose values are being pushed, and its statistics so far.
     current: Option<(String, Stats)>,
-    named: bool,
 }
 
 impl SegmentWriter {
@@ -53,13 +60,16 @@ impl SegmentWriter {
     pub(crate) fn create(env: &Env, path: &Path, run_id: RunId, effort: Effort) -> Result<Self> {
         let temporary = path.with_extension("seg-new");
         let file = env.fs.create_new(&temporary).at(&temporary, "create")?;
+        let output = Output { env: env.clone(), path: path.to_path_buf(), temporary, file, named: false };
+        Ok(Self { output: Some(output), ..Self::in_memory(env, run_id, effort) })
+    }
+
+    /// Begins a small segment that will lie in a pack.
+    pub(crate) fn in_memory(env: &Env, run_id: RunId, effort: Effort) -> Self {
         let file_id = FileId(env.clock.random_id());
         let header = Header::new(FileType::Segment, file_id, *run_id.as_bytes());
-        Ok(Self {
-            env: env.clone(),
-            path: path.to_path_buf(),
-            temporary,
-            file,
+        Self {
+            output: None,
             file_id,
             effort,
             buffer: header.encode().to_vec(),
@@ -70,8 +80,7 @@ impl SegmentWriter {
             groups: Vec::new(),
             series: Vec::new(),
             current: None,
-            named: false,
-        })
+        }
     }
 
     fn at(&self) -> u64 {
@@ -79,7 +88,8 @@ impl SegmentWriter {
     }
 
     fn spill(&mut self) -> Result<()> {
-        self.file.write_at(&self.buffer, self.buffer_at).at(&self.temporary, "write")?;
+        let Some(output) = &self.output else { return Ok(()) };
+        output.file.write_at(&self.buffer, self.buffer_at).at(&output.temporary, "write")?;
         self.buffer_at = self.at();
         self.buffer.clear();
         Ok(())
@@ -177,8 +187,8 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Writes footer and trailer, makes the file durable, names it, and makes the name durable.
-    pub(crate) fn finish(mut self, written: Written) -> Result<PathBuf> {
+    /// Appends footer and trailer.
+    fn end(&mut self, written: Written) {
         let footer_offset = self.at();
         let mut series = std::mem::take(&mut self.series);
         series.sort_by(|a, b| a.metric.cmp(&b.metric));
@@ -189,14 +199,26 @@ impl SegmentWriter {
         self.buffer.extend_from_slice(&section);
         let trailer = Trailer { footer_offset, footer_len: section.len() as u32 };
         self.buffer.extend_from_slice(&trailer.encode(self.file_id));
+    }
+
+    /// Writes footer and trailer, makes the file durable, names it, and makes the name durable.
+    pub(crate) fn finish(mut self, written: Written) -> Result<PathBuf> {
+        self.end(written);
         self.spill()?;
-        self.file.sync().at(&self.temporary, "sync")?;
-        self.env.fs.rename(&self.temporary, &self.path).at(&self.path, "name")?;
-        self.named = true;
-        if let Some(dir) = self.path.parent() {
-            self.env.fs.sync_dir(dir).at(dir, "sync")?;
+        let Some(output) = &mut self.output else { return Ok(PathBuf::new()) };
+        output.file.sync().at(&output.temporary, "sync")?;
+        output.env.fs.rename(&output.temporary, &output.path).at(&output.path, "name")?;
+        output.named = true;
+        if let Some(dir) = output.path.parent() {
+            output.env.fs.sync_dir(dir).at(dir, "sync")?;
         }
-        Ok(self.path.clone())
+        Ok(output.path.clone())
+    }
+
+    /// The bytes of a segment that was begun in memory.
+    pub(crate) fn into_bytes(mut self, written: Written) -> Vec<u8> {
+        self.end(written);
+        std::mem::take(&mut self.buffer)
     }
 }
 
@@ -215,7 +237,7 @@ fn differences(values: &[i64], beside: &[i64]) -> Vec<i64> {
     values.iter().zip(beside).map(|(value, beside)| value.wrapping_sub(*beside)).collect()
 }
 
-impl Drop for SegmentWriter {
+impl Drop for Output {
     fn drop(&mut self) {
         if !self.named {
             // An unfinished segment has no reader; if even this fails, opening the store sweeps it up.

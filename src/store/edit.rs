@@ -6,6 +6,8 @@ use super::{Shared, Store};
 use crate::error::{Error, Result};
 use crate::format::record::{Change, Meta};
 use crate::types::{RunId, RunName, TagKey, check_value};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 impl Shared {
     /// Makes durable changes to a run, live or ended. `decide` sees the run as all its files say it is.
@@ -23,7 +25,7 @@ impl Shared {
         // Nor must what makes the change needless, which a call may have left that was killed before it was durable.
         view.files.logs.iter().try_for_each(|(_, path)| self.sync_log(path))?;
         let dir = self.paths.run(entry.experiment_id, id);
-        let Some(change) = change else { return sync_up(&self.env, &dir, self.paths.root()) };
+        let Some(change) = change else { return self.sync_run(&view) };
         let record = Meta { at_us: self.time_after(view.state.latest_us()), change };
         self.write_meta(&view, &[record])?;
         // The change is durable. Settling also a live run: what its writer appends later is in its log, and is asked.
@@ -31,6 +33,20 @@ impl Shared {
             self.note_once(&dir, &error);
         }
         Ok(())
+    }
+}
+
+impl Shared {
+    /// Makes the names of a run's files durable: of its folder, if it has one, and of the packs.
+    fn sync_run(&self, view: &RunView) -> Result<()> {
+        let dir = self.paths.run(view.experiment_id, view.id);
+        let packed = view.files.segments.iter().filter(|segment| segment.place().is_in_pack());
+        let packs: BTreeSet<&Path> = packed.filter_map(|segment| segment.path().parent()).collect();
+        packs.into_iter().try_for_each(|packs| sync_up(&self.env, packs, self.paths.root()))?;
+        match sync_up(&self.env, &dir, self.paths.root()) {
+            Err(error) if error.is_missing_file() && view.files.is_packed() => Ok(()),
+            synced => synced,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::env::Env;
 use crate::env::sim::{Loss, SimDisk};
 use crate::options::StoreOptions;
-use crate::store::maintenance::drop_deleted;
+use crate::store::removal::drop_deleted;
 use crate::types::{ExperimentId, NewRun, RunId};
 use crate::{ErrorKind, Store};
 use std::collections::BTreeSet;
@@ -57,7 +57,7 @@ fn a_run_is_not_removed_while_its_restoration_cannot_be_read() {
     disk.set_contents(&last, vec![0; good.len()]);
     let store = open(&disk.process());
     // A compaction that has seen the catalog before the run was restored.
-    assert!(!drop_deleted(&store.shared, ExperimentId::DEFAULT, id).unwrap());
+    assert_eq!(drop_deleted(&store.shared, ExperimentId::DEFAULT, &[id]).unwrap(), 0);
     drop(store);
     disk.set_contents(&last, good);
     let store = open(&disk.process());

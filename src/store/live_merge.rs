@@ -53,7 +53,8 @@ impl Shared {
     /// meanwhile. A run with a damaged file is left as it is.
     pub(super) fn plan_live_merge(&self, run: RunId, dir: &Path, level: u8) -> Result<LiveMerge> {
         let entries = match self.env.fs.read_dir(dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(LiveMerge::Nothing),
+            // All of it lies in a pack, or it was removed.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(LiveMerge::Ended),
             entries => entries.at(dir, "list")?,
         };
         let (mut logs, mut segments) = (Vec::new(), Vec::new());

@@ -1,6 +1,7 @@
 //! The background work as functions: the thread and the tests call the same ones.
 
 use super::live_merge::LiveMerge;
+use super::removal::{drop_deleted, empty_trash};
 use super::run_view::{PointSource, RunView};
 use super::verify::missing_file;
 use super::{Shared, Store, lock};
@@ -8,12 +9,12 @@ use crate::catalog::{Brief, BriefState, Journal};
 use crate::codec::Effort;
 use crate::compact::{Source, merge, plan};
 use crate::error::{Error, IoContext, Result};
-use crate::format::catalog::{EntryState, RunEntry};
 use crate::options::Compression;
 use crate::segment::{SegmentReader, SegmentWriter, Written};
 use crate::store::paths::{RunEntryName, parse_run_entry, segment_name};
 use crate::types::{ExperimentId, LogId, RunId};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 /// How far long work has come.
@@ -90,8 +91,12 @@ pub(super) fn tidy_up(shared: &Arc<Shared>) -> Result<bool> {
     let _one_at_a_time = lock(&shared.maintenance);
     let (settled, mut failed) = settle_ended(shared);
     for (experiment, run) in &settled {
-        failed = failed.and(compact_run(shared, *experiment, *run).map(|_| ()));
+        match compact_run(shared, *experiment, *run) {
+            Ok(_) => shared.note_unpacked(*experiment, *run),
+            Err(error) => failed = failed.and(Err(error)),
+        }
     }
+    failed = failed.and(shared.gather_in_time());
     failed.map(|()| !settled.is_empty())
 }
 
@@ -130,6 +135,10 @@ fn settle_ended(shared: &Arc<Shared>) -> (Vec<(ExperimentId, RunId)>, Result<()>
     if retired.is_empty() {
         shared.drop_spare();
     }
+    let to_settle: BTreeSet<RunId> = ended.iter().copied().collect();
+    let (retired, packed, packing) = shared.seal_into_packs(retired, &to_settle);
+    failed = failed.and(packing);
+    ended.retain(|run| !packed.contains(run));
     for (run, log) in retired {
         match shared.seal_own(run, &log) {
             Ok(()) => touched.push(run),
@@ -197,9 +206,10 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
     let effort = shared.effort();
     let lease = shared.paths.compaction_lock();
     let Some(lease) = shared.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(None) };
-    match shared.plan_live_merge(run, &shared.paths.run(experiment, run), effort as u8)? {
+    let dir = shared.paths.run(experiment, run);
+    match shared.plan_live_merge(run, &dir, effort as u8)? {
         LiveMerge::Nothing => return Ok(None),
-        LiveMerge::Merge(inputs) => return replace(shared, run, &inputs, effort.for_now()).map(Some),
+        LiveMerge::Merge(inputs) => return replace(shared, &dir, run, &inputs, effort.for_now()).map(Some),
         LiveMerge::Ended => {}
     }
     let view = match RunView::read(shared, experiment, run) {
@@ -232,7 +242,7 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
             PointSource::Log(_) => None,
         })
         .collect();
-    let done = replace(shared, run, &inputs, effort)?;
+    let done = replace(shared, &dir, run, &inputs, effort)?;
     // What a compaction that was killed has left is swept up only by those who can have the lease.
     drop(lease);
     let _run_lock = shared.lock_run(run)?;
@@ -241,27 +251,35 @@ fn compact_run(shared: &Arc<Shared>, experiment: ExperimentId, run: RunId) -> Re
 }
 
 /// Merges the inputs into one segment that takes their place; returns the bytes before and after.
-fn replace(shared: &Shared, run: RunId, inputs: &[Arc<SegmentReader>], effort: Effort) -> Result<(u64, u64)> {
+fn replace(
+    shared: &Shared,
+    dir: &Path,
+    run: RunId,
+    inputs: &[Arc<SegmentReader>],
+    effort: Effort,
+) -> Result<(u64, u64)> {
     // The memory of a merge and that of sealing are not needed at the same time.
     shared.drop_spare();
     let before = inputs.iter().map(|segment| segment.len()).sum();
-    let after = write_merged(shared, run, inputs, effort)?;
-    shared.remove_files(inputs.iter().map(|input| input.path()))?;
+    let after = write_merged(shared, dir, run, inputs, effort)?;
+    shared.remove_files(inputs.iter().filter_map(|input| input.place().own_file()))?;
     Ok((before, after))
 }
 
 /// Writes the one segment that replaces `inputs`; returns its length.
-fn write_merged(shared: &Shared, run: RunId, inputs: &[Arc<SegmentReader>], effort: Effort) -> Result<u64> {
+fn write_merged(shared: &Shared, dir: &Path, run: RunId, inputs: &[Arc<SegmentReader>], effort: Effort) -> Result<u64> {
     let mut state = crate::catalog::RunState::default();
     let mut logs = Vec::new();
     for input in inputs {
-        for record in super::run_view::decode_meta(input.path(), input.meta())? {
+        for record in super::run_view::meta_of(input)? {
             state.apply(&record);
         }
         logs.extend_from_slice(input.logs());
     }
-    let first = inputs.first().and_then(|input| Some((input.path().parent()?, *input.logs().first()?)));
-    let Some((dir, first)) = first else { return Err(Error::invalid("merge", "its first segment names no log")) };
+    let first = inputs.first().and_then(|input| input.logs().first().copied());
+    let Some(first) = first else { return Err(Error::invalid("merge", "its first segment names no log")) };
+    // A run that lies in a pack has no folder.
+    shared.env.fs.create_dir_all(dir).at(dir, "create")?;
     let path = dir.join(segment_name(first, shared.env.clock.random()));
     let mut output = SegmentWriter::create(&shared.env, &path, run, effort)?;
     merge(inputs, shared.options.chunk_rows, &mut output)?;
@@ -304,7 +322,7 @@ impl Shared {
     }
 
     /// Whether the catalog knows more of a run than its files say: it must not forget that by being told anew.
-    fn lacks_a_file(&self, view: &RunView) -> Result<bool> {
+    pub(super) fn lacks_a_file(&self, view: &RunView) -> Result<bool> {
         match self.entry(view.id) {
             Ok(entry) => Ok(missing_file(self, &entry, view).is_some()),
             Err(Error::NotFound { .. }) => Ok(false),
@@ -313,72 +331,9 @@ impl Shared {
     }
 }
 
-/// Takes a run out of the catalog and out of sight, in one step each, so that nobody finds half a run. Returns where its
-/// files are then.
-fn hide(shared: &Shared, experiment_id: ExperimentId, run_id: RunId) -> Result<PathBuf> {
-    let entry = RunEntry { run_id, experiment_id, state: EntryState::Removed };
-    shared.with_journal(|journal| journal.append(entry.clone(), true))?;
-    let (dir, trash) = (shared.paths.run(experiment_id, run_id), shared.paths.trash());
-    shared.env.fs.create_dir_all(&trash).at(&trash, "create")?;
-    let gone = trash.join(format!("{run_id}-{:016x}", shared.env.clock.random()));
-    shared.env.fs.rename(&dir, &gone).at(&dir, "move to the trash")?;
-    Ok(gone)
-}
-
-/// Removes a deleted run whose retention has passed. Returns whether it did.
-pub(super) fn drop_deleted(shared: &Shared, experiment_id: ExperimentId, run_id: RunId) -> Result<bool> {
-    let _run_lock = shared.lock_run(run_id)?;
-    let view = match RunView::read(shared, experiment_id, run_id) {
-        Err(Error::NotFound { .. }) => return Ok(false),
-        view => view?,
-    };
-    let retention = i64::try_from(shared.options.deleted_retention.as_millis()).unwrap_or(i64::MAX);
-    let due = view.state.deleted_at().is_some_and(|at| at.saturating_add(retention) <= shared.now_ms());
-    // A file that cannot be read may be the one that says that the run was restored.
-    if !due || view.live_logs > 0 || !view.files.damage.is_empty() {
-        return Ok(false);
-    }
-    let known = shared.entry(run_id)?;
-    let gone = match hide(shared, experiment_id, run_id) {
-        Ok(gone) => gone,
-        Err(error) => {
-            // The run is still in its place: who reads the catalog only must find it, too.
-            let _ = shared.with_journal(|journal| journal.append(known.clone(), false));
-            return Err(error);
-        }
-    };
-    let trash = shared.paths.trash();
-    // Durably out of sight before its files go one by one: a power loss must not bring back a part of the run.
-    shared.env.fs.sync_dir(&trash).at(&trash, "sync")?;
-    let runs = shared.paths.runs(experiment_id);
-    shared.env.fs.sync_dir(&runs).at(&runs, "sync")?;
-    match shared.env.fs.remove_dir_all(&gone) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at(&gone, "remove"),
-        _ => Ok(true),
-    }
-}
-
-/// Empties what earlier removals that were cut short have left.
-fn empty_trash(shared: &Shared) -> Result<()> {
-    let trash = shared.paths.trash();
-    let entries = match shared.env.fs.read_dir(&trash) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.at(&trash, "list")?,
-    };
-    for entry in entries {
-        let path = trash.join(entry.name);
-        match shared.env.fs.remove_dir_all(&path) {
-            // Another process empties it too.
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(&path, "remove"),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 impl Store {
-    /// Makes every ended run one segment, removes deleted runs whose retention has passed, and rewrites the catalog.
-    /// `progress` is called after each run.
+    /// Makes every ended run one segment, gathers those of small runs in packs, removes deleted runs whose retention has
+    /// passed, and rewrites the catalog. `progress` is called after each run.
     ///
     /// Needs no pause of writers or readers. Memory is bounded by a few chunks and one run's index, and at the end by the
     /// catalog's file.
@@ -408,6 +363,7 @@ impl Store {
         empty_trash(shared)?;
         let entries: Vec<Brief> = shared.read_catalog(Journal::briefs)?;
         let mut report = CompactionReport::default();
+        let mut deleted_runs: BTreeMap<ExperimentId, Vec<RunId>> = BTreeMap::new();
         for (number, entry) in entries.iter().enumerate() {
             progress(Progress { done: number as u64, total: entries.len() as u64 });
             // Given back between runs: what ends meanwhile is sealed in between.
@@ -416,9 +372,8 @@ impl Store {
                 BriefState::Removed => continue,
                 BriefState::Settled { tidy, deleted } => {
                     shared.sweep_artifacts(&shared.paths.run(entry.experiment_id, entry.run_id));
-                    if deleted && drop_deleted(shared, entry.experiment_id, entry.run_id)? {
-                        report.removed_runs += 1;
-                        continue;
+                    if deleted {
+                        deleted_runs.entry(entry.experiment_id).or_default().push(entry.run_id);
                     }
                     if tidy && shared.options.compression == Compression::Normal {
                         shared.remove_leftovers(entry.experiment_id, entry.run_id)?;
@@ -434,6 +389,15 @@ impl Store {
             } else if entry.is_settled() {
                 // Merged by a compaction that was killed before it had removed everything.
                 shared.remove_leftovers(entry.experiment_id, entry.run_id)?;
+            }
+        }
+        {
+            let _one_at_a_time = lock(&shared.maintenance);
+            for (experiment, runs) in deleted_runs {
+                report.removed_runs += drop_deleted(shared, experiment, &runs)?;
+            }
+            for experiment in shared.experiment_ids()? {
+                shared.gather_all(experiment)?;
             }
         }
         shared.with_journal(Journal::rewrite)?;

@@ -11,12 +11,16 @@ mod artifacts;
 mod edit;
 mod experiments;
 mod follow;
+mod gather;
 mod live_merge;
 mod maintenance;
 mod open;
+mod packs;
 mod paths;
 mod quarantine;
 mod recover;
+mod removal;
+mod repack;
 mod repair;
 mod repair_run;
 mod run_core;
@@ -49,18 +53,18 @@ pub(crate) use paths::{RunEntryName, log_name, parse_run_entry};
 pub(crate) use snapshot::{ChartSource, Piece};
 
 use crate::catalog::Journal;
-use crate::env::sync::atomic::{AtomicU64, Ordering};
+use crate::env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::env::sync::{Mutex, MutexGuard, PoisonError};
 use crate::env::{Env, Lock, Window};
 use crate::error::{Error, IoContext, Result};
 use crate::log::FullLog;
 use crate::options::StoreOptions;
-use crate::segment::{Head, SegmentReader};
-use crate::types::{LogId, RunId};
+use crate::segment::{Head, SegmentPlace, SegmentReader};
+use crate::types::{ExperimentId, LogId, RunId};
 use paths::Paths;
 use run_core::RunCore;
 use run_files::CachedHead;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use worker::Worker;
@@ -139,7 +143,12 @@ pub(crate) struct Shared {
     heads: Mutex<Heads>,
     /// Memory of the log that was sealed last, for the next one.
     spare_head: Mutex<Head>,
-    segments: Mutex<HashMap<PathBuf, Weak<SegmentReader>>>,
+    segments: Mutex<HashMap<SegmentPlace, Weak<SegmentReader>>>,
+    packs: Mutex<packs::OpenPacks>,
+    /// Whether the file that makes the folder a store says, durably, that there may be packs.
+    packs_allowed: AtomicBool,
+    /// Small runs that have ended here and have files of their own, by experiment.
+    unpacked: Mutex<BTreeMap<ExperimentId, Vec<RunId>>>,
     known_segments: Mutex<live_merge::KnownSegments>,
     /// The writers of this process.
     writers: Mutex<Vec<Weak<RunCore>>>,

@@ -5,7 +5,7 @@ use super::worker::{Alarm, Worker};
 use super::{Open, Shared, Store, twice};
 use crate::catalog::{Journal, write_new};
 use crate::env::sync::Mutex;
-use crate::env::sync::atomic::AtomicU64;
+use crate::env::sync::atomic::{AtomicBool, AtomicU64};
 use crate::env::{Env, File, FileKind};
 use crate::error::{Error, IoContext, Result};
 use crate::format::header::{FileType, Header, decode_body, encode_file};
@@ -34,8 +34,8 @@ impl Store {
         if !options.read_only {
             prepare(&env, &paths).map_err(|error| read_only_folder(&paths, error))?;
         }
-        let can_write = twice(|| check_store_file(&env, &paths))?;
-        if !can_write && !options.read_only {
+        let header = twice(|| check_store_file(&env, &paths))?;
+        if !header.writable && !options.read_only {
             return Err(Error::ReadOnly { path: path.to_path_buf(), cause: "it was written by a newer trackway" });
         }
         let mapped = options.append_mode == AppendMode::Auto && env.fs.can_map_appends(path);
@@ -51,6 +51,9 @@ impl Store {
             spare_head: Mutex::default(),
             known_segments: Mutex::default(),
             segments: Mutex::new(HashMap::new()),
+            packs: Mutex::default(),
+            packs_allowed: AtomicBool::new(false),
+            unpacked: Mutex::default(),
             writers: Mutex::default(),
             retired: Mutex::default(),
             spent: Mutex::default(),
@@ -70,7 +73,8 @@ impl Store {
         if shared.options.read_only {
             // A catalog that was cut hides runs, and one of another store names some that are not here; a writer mends
             // it, a reader looks for itself. In this order: what is created meanwhile is not yet settled.
-            shared.read_catalog(|journal| journal.match_folders(shared.entries_from_folders()?))?;
+            let unread = shared.experiments_with_unread_packs()?;
+            shared.read_catalog(|journal| journal.match_folders(&shared.runs_on_disk()?, &unread))?;
         }
         if !shared.options.read_only {
             {
@@ -134,8 +138,13 @@ fn prepare(env: &Env, paths: &Paths) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).at(&path, "look at"),
     }
-    let header = Header::new(FileType::Store, FileId(env.clock.random_id()), [0; 16]);
-    write_new(env, &path, &encode_file(&header, &[])).map(|_| ())
+    write_store_file(env, paths, false)
+}
+
+/// Writes the file that makes a folder a store. `packs`: runs may lie in packs, which who does not know them must refuse.
+pub(super) fn write_store_file(env: &Env, paths: &Paths, packs: bool) -> Result<()> {
+    let header = Header::of_store(FileId(env.clock.random_id()), packs);
+    write_new(env, &paths.store_file(), &encode_file(&header, &[])).map(|_| ())
 }
 
 /// Makes the names of a folder and of all folders above it, up to those in `top`, durable.
@@ -168,12 +177,12 @@ pub(super) fn read_start(file: &dyn File, path: &Path, most: u64) -> Result<Vec<
     Ok(bytes)
 }
 
-/// Checks magic, version and checksum of the file that makes a folder a store; answers whether it may be written.
-pub(super) fn check_store_file(env: &Env, paths: &Paths) -> Result<bool> {
+/// Checks magic, version and checksum of the file that makes a folder a store; returns what it says.
+pub(super) fn check_store_file(env: &Env, paths: &Paths) -> Result<Header> {
     let path = paths.store_file();
     let file = env.fs.open(&path).at(&path, "open")?;
     let bytes = read_start(&*file, &path, 1 << 20)?;
     let header = Header::decode(&bytes, FileType::Store).map_err(|error| header_error(&path, error))?;
     decode_body(&bytes, &header).map_err(|error| Error::corrupt(&path, error.offset as u64, error.to_string()))?;
-    Ok(header.writable)
+    Ok(header)
 }

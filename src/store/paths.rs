@@ -6,6 +6,7 @@
 //! experiments/ID/runs/RUN/LOG.log            a log: points that are not sealed yet
 //! experiments/ID/runs/RUN/LOG-SALT.seg       a segment: sealed points; LOG is the first of its logs
 //! experiments/ID/runs/RUN/artifacts/...      artifacts, as plain files
+//! experiments/ID/packs/NAME.pack             a pack: segments of many small runs that have ended
 //! catalog/catalog.tw                         derived index of all runs
 //! locks/...                                  held for moments, the store's while the catalog is written anew
 //! quarantine/...                             damaged pieces that were set aside
@@ -68,6 +69,10 @@ impl Paths {
         self.runs(id).join(run.to_string())
     }
 
+    pub(crate) fn packs(&self, id: ExperimentId) -> PathBuf {
+        self.experiment(id).join("packs")
+    }
+
     pub(crate) fn catalog_dir(&self) -> PathBuf {
         self.root.join("catalog")
     }
@@ -111,6 +116,10 @@ pub(crate) fn log_name(id: LogId) -> String {
 
 pub(crate) fn segment_name(first: LogId, salt: u64) -> String {
     format!("{first}-{:08x}.seg", salt as u32)
+}
+
+pub(crate) fn pack_name(salt: u64) -> String {
+    format!("{salt:016x}.pack")
 }
 
 pub(crate) const ARTIFACTS: &str = "artifacts";

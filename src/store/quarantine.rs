@@ -5,8 +5,10 @@
 
 use super::open::sync_up;
 use super::paths::Paths;
+use crate::catalog::write_new;
 use crate::env::{Env, File};
 use crate::error::{IoContext, Result};
+use crate::segment::SegmentPlace;
 use std::path::{Path, PathBuf};
 
 /// Files are copied and compared in pieces of this length.
@@ -27,6 +29,20 @@ pub(super) fn copy_aside(env: &Env, paths: &Paths, path: &Path, name: &str) -> R
     } else {
         fill(env, &*file, path, &copy)?;
     }
+    sync_up(env, &quarantine, paths.root())?;
+    Ok(copy)
+}
+
+/// Copies a segment in a pack into the quarantine, as `name` or one that begins like it.
+pub(super) fn copy_piece_aside(env: &Env, paths: &Paths, place: &SegmentPlace, name: &str) -> Result<PathBuf> {
+    let quarantine = paths.quarantine();
+    env.fs.create_dir_all(&quarantine).at(&quarantine, "create")?;
+    let bytes = place.map(env)?;
+    let mut copy = quarantine.join(name);
+    if env.fs.metadata(&copy).is_ok() {
+        copy = free_name(env, &copy);
+    }
+    write_new(env, &copy, &bytes)?;
     sync_up(env, &quarantine, paths.root())?;
     Ok(copy)
 }

@@ -13,28 +13,38 @@ use crate::types::{ExperimentId, RunId};
 use std::path::{Path, PathBuf};
 
 impl Shared {
-    /// Every run folder there is, by id. Cost: one listing for each experiment; no file is opened.
-    pub(super) fn run_folders(&self) -> Result<Vec<(RunId, ExperimentId)>> {
+    /// The runs of an experiment of which there is a folder.
+    pub(super) fn run_folders(&self, experiment: ExperimentId) -> Result<Vec<RunId>> {
+        let dir = self.paths.runs(experiment);
+        let entries = match self.env.fs.read_dir(&dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.at(&dir, "list")?,
+        };
+        // An id has one spelling.
+        let is_plain = |name: &str| !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let named = entries.iter().filter(|entry| is_plain(&entry.name));
+        Ok(named.filter_map(|entry| entry.name.parse::<RunId>().ok()).collect())
+    }
+
+    /// Every run of which there is a folder, or a segment in a pack, by id. Cost: a listing of the folders and the
+    /// directories of the packs of each experiment; no file of a run is opened.
+    pub(super) fn runs_on_disk(&self) -> Result<Vec<(RunId, ExperimentId)>> {
         let mut all = Vec::new();
         for experiment in self.experiment_ids()? {
-            let dir = self.paths.runs(experiment);
-            let entries = match self.env.fs.read_dir(&dir) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                entries => entries.at(&dir, "list")?,
-            };
-            // An id has one spelling.
-            let is_plain = |name: &str| !name.bytes().any(|byte| byte.is_ascii_uppercase());
-            let named = entries.iter().filter(|entry| is_plain(&entry.name));
-            all.extend(named.filter_map(|entry| entry.name.parse::<RunId>().ok()).map(|id| (id, experiment)));
+            // In this order: segments move from folders to packs.
+            all.extend(self.run_folders(experiment)?.into_iter().map(|run| (run, experiment)));
+            all.extend(self.packed_runs(experiment)?.into_iter().map(|run| (run, experiment)));
         }
-        all.sort_unstable();
+        // The directories of packs are in order already, which this sort makes use of.
+        all.sort();
+        all.dedup();
         Ok(all)
     }
 
     /// What the catalog would hold if it knew nothing: every run, to be asked itself.
     pub(super) fn entries_from_folders(&self) -> Result<Vec<RunEntry>> {
         let unsettled = |(run_id, experiment_id)| RunEntry { run_id, experiment_id, state: EntryState::Unsettled };
-        Ok(self.run_folders()?.into_iter().map(unsettled).collect())
+        Ok(self.runs_on_disk()?.into_iter().map(unsettled).collect())
     }
 
     /// Gives a file to experiments that have runs and none, as after their folder was copied in: the name is the one
@@ -48,7 +58,7 @@ impl Shared {
         if orphans.is_empty() {
             return Ok(());
         }
-        let runs = self.run_folders()?;
+        let runs = self.runs_on_disk()?;
         for id in orphans {
             let members = runs.iter().filter(|(_, experiment)| *experiment == id);
             let mut views = members.map(|(run, _)| RunView::read(self, id, *run));
@@ -75,7 +85,7 @@ impl Shared {
     /// Brings the catalog up to date with the folders: runs that were copied in are added, runs whose folder was
     /// removed are dropped. A lost catalog is written anew.
     pub(super) fn match_folders(&self) -> Result<()> {
-        let folders = self.run_folders()?;
+        let folders = self.runs_on_disk()?;
         self.with_journal(|journal| {
             if journal.is_lost() || journal.is_torn()? {
                 journal.rewrite()?;
@@ -94,7 +104,7 @@ impl Shared {
                 |run: &Brief| run.is_settled() && folders.binary_search(&(run.run_id, run.experiment_id)).is_err();
             for Brief { run_id, experiment_id, .. } in journal.briefs()?.into_iter().filter(gone) {
                 // It may have been created and ended since the folders were listed.
-                if self.env.fs.metadata(&self.paths.run(experiment_id, run_id)).is_ok() {
+                if self.has_files(experiment_id, run_id)? {
                     continue;
                 }
                 journal.append(RunEntry { run_id, experiment_id, state: EntryState::Removed }, false)?;

@@ -6,16 +6,16 @@
 
 use super::experiments::{DEFAULT_NAME, MAX_FILE_BYTES};
 use super::maintenance::{Progress, seal_pending};
-use super::open::{check_store_file, read_start};
+use super::open::{check_store_file, read_start, write_store_file};
 use super::paths::Paths;
 use super::quarantine::{copy_aside, move_aside};
 use super::verify::{Damage, Found, Kind, Survey, read_catalog};
 use super::{Incident, Shared, Store, lock};
-use crate::catalog::{Journal, write_new};
+use crate::catalog::Journal;
 use crate::env::{Env, FileKind};
 use crate::error::{Error, IoContext, Result};
 use crate::format::experiment;
-use crate::format::header::{FileType, HEADER_LEN, Header, decode_body, encode_file, is_ours, rebuild};
+use crate::format::header::{FileType, HEADER_LEN, Header, decode_body, is_ours, rebuild, rebuild_like};
 use crate::options::StoreOptions;
 use crate::types::{Experiment, ExperimentId, FileId, RunId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,6 +157,11 @@ impl Shared {
             let damaged = corrupt().any(|found| found.kind == Kind::Catalog);
             report.repairs.push(self.repair_catalog(damaged)?);
         }
+        for found in corrupt() {
+            if let Kind::Pack(experiment) = found.kind {
+                report.repairs.extend(self.repair_pack(experiment, &found.damage.path)?);
+            }
+        }
         // Before the experiments: their runs remember their names.
         let mut runs: BTreeMap<(ExperimentId, RunId), BTreeSet<&Path>> = BTreeMap::new();
         for found in corrupt() {
@@ -216,7 +221,7 @@ impl Shared {
                 "it was made anew; its tags and whether it was deleted are lost"
             }
             None => {
-                self.adopt_experiment(id, &self.run_folders()?)?;
+                self.adopt_experiment(id, &self.runs_on_disk()?)?;
                 "it was made anew with the name that its runs remember; its tags and whether it was deleted are lost"
             }
         };
@@ -254,7 +259,9 @@ fn mend_store_file(env: &Env, paths: &Paths) -> Result<Option<Repair>> {
     let file = env.fs.open(&path).ok();
     let mut bytes = [0; HEADER_LEN];
     let read = file.and_then(|file| file.read_at(&mut bytes, 0).ok()).unwrap_or(0);
-    let said = rebuild(bytes.get(..read).unwrap_or_default(), FileType::Store, [0; 16]);
+    let bytes = bytes.get(..read).unwrap_or_default();
+    let likely = [true, false].map(|packs| Header::of_store(FileId([0; 16]), packs));
+    let said = likely.iter().find(|header| rebuild_like(bytes, header).is_some());
     if said.is_none() && !others_are_ours(env, paths)? {
         let reason =
             format!("{error}; it was left so, since nothing tells whether this version may write to the store");
@@ -268,8 +275,8 @@ fn mend_store_file(env: &Env, paths: &Paths) -> Result<Option<Repair>> {
         Ok(_) => Some(move_aside(env, paths, &path, "store.tw")?),
         Err(_) => None,
     };
-    let header = Header::new(FileType::Store, FileId(env.clock.random_id()), [0; 16]);
-    write_new(env, &path, &encode_file(&header, &[]))?;
+    // What it does not say it may have said.
+    write_store_file(env, paths, said.is_none_or(|header| header.required != 0))?;
     Ok(Some(Repair { path, aside, what: "it was made anew".to_owned() }))
 }
 
@@ -291,6 +298,7 @@ fn others_are_ours(env: &Env, paths: &Paths) -> Result<bool> {
                 _ if entry.name == "experiment.tw" => FileType::Experiment,
                 Some((_, "seg")) => FileType::Segment,
                 Some((_, "log")) => FileType::Log,
+                Some((_, "pack")) => FileType::Pack,
                 _ => continue,
             };
             let mut bytes = [0; HEADER_LEN];

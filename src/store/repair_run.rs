@@ -2,11 +2,12 @@
 
 use super::Shared;
 use super::lock;
+use super::packs::place_of;
 use super::paths::{RunEntryName, parse_run_entry, segment_name};
-use super::quarantine::{copy_aside, move_aside};
+use super::quarantine::{copy_aside, copy_piece_aside, move_aside};
 use super::repair::{Loss, Repair, RepairReport};
 use super::run_files::RunFiles;
-use super::run_view::{RunView, decode_meta};
+use super::run_view::{RunView, decode_meta, meta_of};
 use crate::codec::Effort;
 use crate::env::FileKind;
 use crate::error::{Error, IoContext, Result};
@@ -14,7 +15,7 @@ use crate::format::catalog::{EntryState, Summary};
 use crate::format::log::{FRAMES_AT, LogHeader, PUBLISHED_AT};
 use crate::format::{DecodeError, Decoded};
 use crate::log::{LogEnd, LogReader};
-use crate::segment::{Head, SegmentReader, SegmentWriter, Written, copy_good, salvage};
+use crate::segment::{Head, SegmentPlace, SegmentReader, SegmentWriter, Written, copy_good, salvage};
 use crate::types::{ExperimentId, LogId, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -78,18 +79,22 @@ impl Shared {
 impl Patient<'_> {
     fn repair(&mut self, damaged: &BTreeSet<&Path>) -> Result<()> {
         let shared = self.shared;
-        let mut segments = Vec::new();
+        let mut segments = self.damaged_pieces(damaged)?;
         let dir = self.dir.clone();
         for path in damaged.iter().filter(|path| path.parent() == Some(&dir)) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             match (shared.env.fs.metadata(path).map(|metadata| metadata.kind), parse_run_entry(name)) {
                 (Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => {}
                 (Err(error), _) => return Err(error).at(path, "look at"),
-                (Ok(FileKind::File), RunEntryName::Segment) => segments.push((*path, self.open(path)?)),
+                (Ok(FileKind::File), RunEntryName::Segment) => {
+                    let place = SegmentPlace::file(path);
+                    let segment = self.open(&place)?;
+                    segments.push((place, segment));
+                }
                 (Ok(FileKind::File), RunEntryName::Log(id)) => self.repair_log(path, id)?,
                 (Ok(_), _) => {
                     self.keep_known()?;
-                    self.set_aside(path, "it was no file")?;
+                    self.set_aside(&SegmentPlace::file(path), "it was no file")?;
                 }
             }
         }
@@ -97,10 +102,10 @@ impl Patient<'_> {
         if segments.is_empty() || segments.iter().any(|(_, segment)| segment.is_none()) {
             self.keep_known()?;
         }
-        for (path, segment) in segments {
+        for (place, segment) in segments {
             match segment {
-                Some(segment) => self.repair_segment(path, &segment)?,
-                None => self.set_aside(path, "nothing of it can be read, or it is of another run")?,
+                Some(segment) => self.repair_segment(&place, &segment)?,
+                None => self.set_aside(&place, "nothing of it can be read, or it is of another run")?,
             }
         }
         shared.unsettle(self.run, self.experiment)?;
@@ -117,17 +122,57 @@ impl Patient<'_> {
         Ok(self.view()?.metrics().into_iter().map(|(metric, stats)| (metric, stats.count)).collect())
     }
 
-    fn aside_name(&self, path: &Path) -> String {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        format!("{}-{name}", self.run)
+    /// The damaged segments of the run among those in packs, and what can be opened of them.
+    fn damaged_pieces(&self, damaged: &BTreeSet<&Path>) -> Result<Vec<(SegmentPlace, Option<SegmentReader>)>> {
+        let packs = self.shared.packs(self.experiment)?;
+        let mut pieces = Vec::new();
+        for (pack, piece) in packs.pieces_of(self.run).filter(|(pack, _)| damaged.contains(pack.path())) {
+            let place = place_of(pack, &piece);
+            match self.shared.check_segment(&place, self.run) {
+                Ok(()) => {}
+                Err(Error::Corrupt { .. }) => pieces.push((place.clone(), self.open(&place)?)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(pieces)
     }
 
-    /// Moves what is at `path` away; nothing takes its place.
-    fn set_aside(&mut self, path: &Path, what: &str) -> Result<()> {
-        self.shared.unsettle(self.run, self.experiment)?;
-        let aside = move_aside(&self.shared.env, &self.shared.paths, path, &self.aside_name(path))?;
+    fn aside_name(&self, place: &SegmentPlace) -> String {
+        let name = place.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        match place.own_file() {
+            Some(_) => format!("{}-{name}", self.run),
+            None => format!("{}-{name}-{}.seg", self.run, place.offset(0)),
+        }
+    }
+
+    /// Moves what is at `place` away; nothing takes its place.
+    fn set_aside(&mut self, place: &SegmentPlace, what: &str) -> Result<()> {
+        let shared = self.shared;
+        shared.unsettle(self.run, self.experiment)?;
+        let (path, name) = (place.path(), self.aside_name(place));
+        let aside = match place.own_file() {
+            Some(path) => move_aside(&shared.env, &shared.paths, path, &name)?,
+            None => {
+                let aside = copy_piece_aside(&shared.env, &shared.paths, place, &name)?;
+                self.give_up(place)?;
+                aside
+            }
+        };
         self.repairs.push(Repair { path: path.to_path_buf(), aside: Some(aside), what: what.to_owned() });
         Ok(())
+    }
+
+    /// Removes a segment that was copied aside, or writes the pack anew in which it lies.
+    fn give_up(&self, place: &SegmentPlace) -> Result<()> {
+        let Some(path) = place.own_file() else {
+            let gone = |path: &Path, start: u64| path == place.path() && start == place.offset(0);
+            return self
+                .shared
+                .rewrite_packs(self.experiment, &|pack, piece| !gone(pack.path(), piece.start))
+                .map(|_| ());
+        };
+        self.shared.remove_files(std::iter::once(path))?;
+        self.shared.env.fs.sync_dir(&self.dir).at(&self.dir, "sync")
     }
 
     /// Writes to the run what only the catalog still knows of its params, tags and status.
@@ -141,54 +186,61 @@ impl Patient<'_> {
     }
 
     /// The segment, if it is one of this run, also with a damaged header or trailer.
-    fn open(&self, path: &Path) -> Result<Option<SegmentReader>> {
-        match SegmentReader::open(&self.shared.env, path) {
+    fn open(&self, place: &SegmentPlace) -> Result<Option<SegmentReader>> {
+        match SegmentReader::open(&self.shared.env, place) {
             Ok(segment) => return Ok(Some(segment).filter(|segment| segment.run_id() == self.run)),
             Err(Error::Corrupt { .. }) => {}
             Err(error) => return Err(error),
         }
-        let file = self.shared.env.fs.open(path).at(path, "open")?;
-        Ok(salvage(file.map().at(path, "map")?, path, self.run))
+        Ok(salvage(place.map(&self.shared.env)?, place, self.run))
     }
 
     /// Writes what is good of a segment, and in no other file, as a segment that takes its place.
-    fn repair_segment(&mut self, path: &Path, segment: &SegmentReader) -> Result<()> {
-        let elsewhere = self.held_elsewhere(path, segment)?;
+    fn repair_segment(&mut self, place: &SegmentPlace, segment: &SegmentReader) -> Result<()> {
+        let elsewhere = self.held_elsewhere(place, segment)?;
         let wanted: Vec<LogId> = segment.logs().iter().copied().filter(|log| !elsewhere.contains(log)).collect();
         if wanted.is_empty() {
-            return self.set_aside(path, "other files of the run hold all that it held");
+            return self.set_aside(place, "other files of the run hold all that it held");
         }
         if wanted.first() != wanted.iter().min() {
-            return self.set_aside(path, "its logs overlap with those of other files and are out of order");
+            return self.set_aside(place, "its logs overlap with those of other files and are out of order");
         }
-        let meta = decode_meta(path, segment.meta()).map(|_| segment.meta().to_vec()).unwrap_or_default();
-        let env = &self.shared.env;
-        let aside = copy_aside(env, &self.shared.paths, path, &self.aside_name(path))?;
+        let meta = meta_of(segment).map(|_| segment.meta().to_vec()).unwrap_or_default();
+        let (env, paths, name) = (&self.shared.env, &self.shared.paths, self.aside_name(place));
+        let aside = match place.own_file() {
+            Some(path) => copy_aside(env, paths, path, &name)?,
+            None => copy_piece_aside(env, paths, place, &name)?,
+        };
         self.shared.unsettle(self.run, self.experiment)?;
         let effort = if segment.level() == Effort::Seal as u8 { Effort::Seal } else { Effort::Compact };
         let first = wanted.first().copied().unwrap_or(LogId::NONE);
+        // A run that lies in a pack has no folder.
+        env.fs.create_dir_all(&self.dir).at(&self.dir, "create")?;
         let new = self.dir.join(segment_name(first, env.clock.random()));
         let mut output = SegmentWriter::create(env, &new, self.run, effort)?;
         let points = copy_good(segment, &|log| wanted.contains(log), &mut output)?;
         output.finish(Written { logs: wanted, meta })?;
-        self.shared.remove_files(std::iter::once(path))?;
-        env.fs.sync_dir(&self.dir).at(&self.dir, "sync")?;
+        self.give_up(place)?;
         let what = format!("the {points} points of it that are good are in {}", new.display());
-        self.repairs.push(Repair { path: path.to_path_buf(), aside: Some(aside), what });
+        self.repairs.push(Repair { path: place.path().to_path_buf(), aside: Some(aside), what });
         Ok(())
     }
 
     /// The logs of a damaged segment that are whole in other files: those it was made of, where they are still there, or
     /// another segment that names some of the same.
-    fn held_elsewhere(&self, path: &Path, segment: &SegmentReader) -> Result<BTreeSet<LogId>> {
+    fn held_elsewhere(&self, place: &SegmentPlace, segment: &SegmentReader) -> Result<BTreeSet<LogId>> {
         let mut held = BTreeSet::new();
-        let entries = self.shared.env.fs.read_dir(&self.dir).at(&self.dir, "list")?;
+        let packs = self.shared.packs(self.experiment)?;
+        let mut others: Vec<SegmentPlace> =
+            packs.pieces_of(self.run).map(|(pack, piece)| place_of(pack, &piece)).collect();
+        let entries = match self.shared.env.fs.read_dir(&self.dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            entries => entries.at(&self.dir, "list")?,
+        };
         for entry in entries.iter().filter(|entry| entry.kind == FileKind::File) {
             let other = self.dir.join(&entry.name);
             match parse_run_entry(&entry.name) {
-                RunEntryName::Segment if other != *path && self.shared.check_segment(&other, self.run).is_ok() => {
-                    held.extend(self.shared.segment(&other)?.logs());
-                }
+                RunEntryName::Segment => others.push(SegmentPlace::file(&other)),
                 RunEntryName::Log(id) if segment.logs().contains(&id) => {
                     let content = self.shared.log_content(self.run, id, &other, false);
                     let is_whole = content.is_ok_and(|content| {
@@ -199,6 +251,11 @@ impl Patient<'_> {
                     }
                 }
                 _ => {}
+            }
+        }
+        for other in others.iter().filter(|other| *other != place) {
+            if self.shared.check_segment(other, self.run).is_ok() {
+                held.extend(SegmentReader::open(&self.shared.env, other)?.logs());
             }
         }
         Ok(held)
@@ -229,9 +286,11 @@ impl Patient<'_> {
             _ => None,
         };
         let Some((head, end)) = salvaged else {
-            return self.set_aside(path, "nothing of it can be believed, or it is of another run or name");
+            let reason = "nothing of it can be believed, or it is of another run or name";
+            return self.set_aside(&SegmentPlace::file(path), reason);
         };
-        let aside = copy_aside(&shared.env, &shared.paths, path, &self.aside_name(path))?;
+        let name = self.aside_name(&SegmentPlace::file(path));
+        let aside = copy_aside(&shared.env, &shared.paths, path, &name)?;
         shared.unsettle(self.run, self.experiment)?;
         shared.write_segment(&self.dir, self.run, id, &head, &[])?;
         shared.remove_log(self.run, id, path)?;
@@ -244,7 +303,7 @@ impl Patient<'_> {
     /// Whether the log that this one names before itself is sealed, or ends where this one says.
     fn follows_on(&self, header: &LogHeader) -> Result<bool> {
         let Some((before, end)) = header.before else { return Ok(true) };
-        let files = RunFiles::scan(self.shared, self.run, &self.dir)?;
+        let files = RunFiles::scan(self.shared, self.experiment, self.run)?;
         if files.segments.iter().any(|segment| segment.logs().contains(&before)) {
             return Ok(true);
         }

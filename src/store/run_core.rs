@@ -10,6 +10,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::format::record::{Change, Meta};
 use crate::log::LogWriter;
 use crate::options::Durability;
+use crate::segment::SegmentPlace;
 use crate::types::{ExperimentId, ParamKey, RunId, RunName, RunStatus, StatusCause, TagKey, check_value};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ const MAX_LOGS_WAITING: usize = 256;
 #[derive(Debug)]
 pub(crate) struct RunCore {
     pub(super) shared: Arc<Shared>,
+    experiment: ExperimentId,
     pub(super) id: RunId,
     pub(super) dir: PathBuf,
     pub(super) appender: AppendLock<Appender>,
@@ -34,7 +36,7 @@ pub(crate) struct RunCore {
 #[derive(Debug, Default)]
 struct KnownMeta {
     state: RunState,
-    segments: HashSet<PathBuf>,
+    segments: HashSet<SegmentPlace>,
     /// Keys of the params that are in logs of this writer.
     own_params: HashSet<String>,
 }
@@ -106,6 +108,7 @@ impl RunCore {
         )?;
         let core = Arc::new(Self {
             shared: Arc::clone(shared),
+            experiment: experiment_id,
             id,
             dir,
             appender: AppendLock::new(appender),
@@ -209,12 +212,16 @@ impl RunCore {
     /// Makes everything published so far durable; returns the number of the last call in it.
     fn sync_once(&self) -> Result<u64> {
         let SyncWork { sequence, files, names } = self.appender.lock().begin_sync()?;
-        let mut files = files.iter().filter(|(_, sealed)| !sealed.is_set());
-        let synced = files.try_for_each(|(file, _)| file.sync().at(&self.dir, "sync a log in")).and_then(|()| {
+        let mut unsealed = files.iter().filter(|(_, sealed)| !sealed.is_set());
+        let synced = unsealed.try_for_each(|(file, _)| file.sync().at(&self.dir, "sync a log in")).and_then(|()| {
             if !names {
                 return Ok(());
             }
-            super::open::sync_up(&self.shared.env, &self.dir, self.shared.paths.root())
+            match super::open::sync_up(&self.shared.env, &self.dir, self.shared.paths.root()) {
+                // All of it lies in a pack, durably, and the folder is gone.
+                Err(error) if error.is_missing_file() && files.iter().all(|(_, sealed)| sealed.is_set()) => Ok(()),
+                synced => synced,
+            }
         });
         match synced {
             Ok(()) => Ok(sequence),
@@ -324,10 +331,10 @@ impl RunCore {
 
     /// False when a log was sealed while it was looked for: its segment is there on a second look.
     fn read_meta(&self, known: &mut KnownMeta) -> Result<bool> {
-        let files = super::run_files::RunFiles::scan(&self.shared, self.id, &self.dir)?;
+        let files = super::run_files::RunFiles::scan(&self.shared, self.experiment, self.id)?;
         for segment in &files.segments {
-            if known.segments.insert(segment.path().to_path_buf()) {
-                for record in super::run_view::decode_meta(segment.path(), segment.meta())? {
+            if known.segments.insert(segment.place().clone()) {
+                for record in super::run_view::meta_of(segment)? {
                     known.state.apply(&record);
                 }
             }

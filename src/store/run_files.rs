@@ -3,6 +3,7 @@
 //! A segment names the logs whose content it holds. So any set of files says by itself which of them count: a log
 //! that a segment covers is obsolete, and so is a segment whose logs are all in another one.
 
+use super::packs::Packs;
 use super::paths::{RunEntryName, parse_run_entry};
 use super::{Shared, lock, twice};
 use crate::env::FileKind;
@@ -10,8 +11,8 @@ use crate::env::sync::Mutex;
 use crate::env::sync::thread::yield_now;
 use crate::error::{Error, IoContext, Result};
 use crate::log::{LogEnd, LogPlace, LogReader, Opened};
-use crate::segment::{Head, SegmentReader};
-use crate::types::{LogId, RunId};
+use crate::segment::{Head, SegmentPlace, SegmentReader};
+use crate::types::{ExperimentId, LogId, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,29 +60,46 @@ pub(crate) struct LogContent {
 }
 
 impl RunFiles {
-    /// Looks at the folder `dir`. A folder that is not there has no files.
+    /// Looks at the folder of the run and at the packs of its experiment. A folder that is not there has no files.
     ///
-    /// Compaction may replace files at the same time: a listing counts when the folder still says the same after
-    /// every segment of it has been opened. What is open stays readable.
-    pub(crate) fn scan(shared: &Shared, run: RunId, dir: &Path) -> Result<Self> {
-        let mut names = list(shared, dir)?;
+    /// Compaction may replace files, or move segments to another pack, at the same time: a listing counts when both still
+    /// say the same after every segment has been opened. What is open stays readable.
+    pub(crate) fn scan(shared: &Shared, experiment: ExperimentId, run: RunId) -> Result<Self> {
+        let dir = &shared.paths.run(experiment, run);
+        let look = || Ok((list(shared, dir)?, shared.packs(experiment)?));
+        let mut seen: (BTreeMap<String, FileKind>, Packs) = look()?;
         for _ in 0..MAX_TRIES {
-            let files = Self::open(shared, run, dir, &names)?;
-            let again = list(shared, dir)?;
+            let files = Self::open(shared, run, dir, &seen)?;
+            let again = (list(shared, dir)?, shared.pack_paths(experiment)?);
             match files {
-                Some(files) if again == names => return Ok(files),
-                _ => names = again,
+                Some(files) if again.0 == seen.0 && again.1 == seen.1.paths => return Ok(files),
+                _ => seen = look()?,
             }
             yield_now();
         }
         // Only a folder that never rests gets here; each listing by itself is whole on common file systems.
-        Self::open(shared, run, dir, &names)?.ok_or_else(|| Error::not_found("stable listing of", dir.display()))
+        Self::open(shared, run, dir, &seen)?.ok_or_else(|| Error::not_found("stable listing of", dir.display()))
     }
 
     /// `None` when a file vanished since it was listed.
-    fn open(shared: &Shared, run: RunId, dir: &Path, names: &BTreeMap<String, FileKind>) -> Result<Option<Self>> {
+    fn open(
+        shared: &Shared,
+        run: RunId,
+        dir: &Path,
+        seen: &(BTreeMap<String, FileKind>, Packs),
+    ) -> Result<Option<Self>> {
+        let (names, packs) = seen;
         let mut files = Self::default();
         let mut segments = Vec::new();
+        files.damage.extend(packs.doubts().map(Error::copy));
+        for (pack, piece) in packs.pieces_of(run) {
+            match shared.packed_segment(pack, &piece) {
+                Ok(segment) if segment.run_id() == run => segments.push(segment),
+                Ok(segment) => files.damage.push(segment.damaged("it is the segment of another run")),
+                Err(error) if error.is_missing_file() => return Ok(None),
+                Err(error) => files.damage.push(error),
+            }
+        }
         for (name, kind) in names {
             let path = dir.join(name);
             match parse_run_entry(name) {
@@ -109,8 +127,9 @@ impl RunFiles {
     /// Keeps the segments that say most, as long as no log is counted twice.
     fn choose(&mut self, mut segments: Vec<Arc<SegmentReader>>) {
         segments.sort_by(|a, b| {
-            let rank = |segment: &SegmentReader| (segment.logs().len(), segment.level());
-            rank(b).cmp(&rank(a)).then_with(|| a.path().cmp(b.path()))
+            // Of two copies the one in a pack: the other can be removed.
+            let rank = |segment: &SegmentReader| (segment.logs().len(), segment.level(), segment.place().is_in_pack());
+            rank(b).cmp(&rank(a)).then_with(|| a.place().cmp(b.place()))
         });
         let mut covered: BTreeSet<LogId> = BTreeSet::new();
         for segment in segments {
@@ -119,10 +138,11 @@ impl RunFiles {
                 covered.extend(segment.logs());
                 self.segments.push(segment);
             } else if known == segment.logs().len() {
-                self.obsolete.push(segment.path().to_path_buf());
+                // In a pack it stays until the pack is written anew.
+                self.obsolete.extend(segment.place().own_file().map(Path::to_path_buf));
             } else {
                 let reason = "it shares some of its logs with another segment of the run";
-                self.damage.push(Error::corrupt(segment.path(), 0, reason));
+                self.damage.push(segment.damaged(reason));
             }
         }
         self.segments.sort_by(|a, b| a.logs().first().cmp(&b.logs().first()));
@@ -150,8 +170,13 @@ impl RunFiles {
 
     /// Whether another look at the folder found the same content in the same files.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let segments = |files: &Self| files.segments.iter().map(|s| s.path().to_path_buf()).collect::<Vec<_>>();
+        let segments = |files: &Self| files.segments.iter().map(|s| s.place().clone()).collect::<Vec<_>>();
         self.logs == other.logs && segments(self) == segments(other)
+    }
+
+    /// Whether all that counts lies in packs.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.logs.is_empty() && self.segments.iter().all(|segment| segment.place().is_in_pack())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -176,13 +201,22 @@ fn not_a_file(path: &Path, kind: FileKind) -> Error {
 impl Shared {
     /// Opens a segment, or takes it from those that somebody reads already.
     pub(crate) fn segment(&self, path: &Path) -> Result<Arc<SegmentReader>> {
-        if let Some(open) = lock(&self.segments).get(path).and_then(std::sync::Weak::upgrade) {
+        let place = SegmentPlace::file(path);
+        self.known_segment(&place, || twice(|| SegmentReader::open(&self.env, &place)))
+    }
+
+    pub(super) fn known_segment(
+        &self,
+        place: &SegmentPlace,
+        open: impl FnOnce() -> Result<SegmentReader>,
+    ) -> Result<Arc<SegmentReader>> {
+        if let Some(open) = lock(&self.segments).get(place).and_then(std::sync::Weak::upgrade) {
             return Ok(open);
         }
-        let segment = Arc::new(twice(|| SegmentReader::open(&self.env, path))?);
+        let segment = Arc::new(open()?);
         let mut known = lock(&self.segments);
         known.retain(|_, segment| segment.strong_count() > 0);
-        known.insert(path.to_path_buf(), Arc::downgrade(&segment));
+        known.insert(place.clone(), Arc::downgrade(&segment));
         Ok(segment)
     }
 

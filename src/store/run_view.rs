@@ -58,7 +58,6 @@ impl RunView {
     /// [`Error::NotFound`] when there is none, or none that says anything: a run whose creation was cut short, or lost
     /// with the power, was never acknowledged to be durable.
     pub(crate) fn read(shared: &Shared, experiment_id: ExperimentId, id: RunId) -> Result<Self> {
-        let dir = shared.paths.run(experiment_id, id);
         loop {
             let view = Self::of_files(shared, experiment_id, id)?;
             if view.is_blank() {
@@ -66,10 +65,29 @@ impl RunView {
             }
             // A log that was sealed after the listing looks as if its writer were gone. Before that is believed the
             // folder must still say the same.
-            if !view.seems_vanished() || view.files.is_same(&RunFiles::scan(shared, id, &dir)?) {
+            if !view.seems_vanished() || view.files.is_same(&RunFiles::scan(shared, experiment_id, id)?) {
                 return Ok(view);
             }
         }
+    }
+
+    /// A run of which this segment is all that there is.
+    pub(super) fn of_segment(experiment_id: ExperimentId, id: RunId, segment: Arc<SegmentReader>) -> Result<Self> {
+        let state = RunState::from_records(&meta_of(&segment)?);
+        let first = segment.logs().first().copied().unwrap_or(LogId::NONE);
+        let last_log_us = segment.logs().iter().map(|log| log.created_us).max().unwrap_or(0);
+        let files = RunFiles { segments: vec![Arc::clone(&segment)], ..RunFiles::default() };
+        Ok(Self {
+            id,
+            experiment_id,
+            state,
+            sources: vec![(first, PointSource::Segment(segment))],
+            dead_logs: Vec::new(),
+            live_logs: 0,
+            files,
+            lost_ends: Vec::new(),
+            last_log_us,
+        })
     }
 
     /// What the files of the run say of it, be it nothing.
@@ -77,7 +95,7 @@ impl RunView {
         let dir = shared.paths.run(experiment_id, id);
         let mut times_overtaken = 0;
         loop {
-            let files = RunFiles::scan(shared, id, &dir)?;
+            let files = RunFiles::scan(shared, experiment_id, id)?;
             match Self::from_files(shared, experiment_id, id, files) {
                 // Sealed between listing and opening: the segment is there now.
                 Err(error) if error.is_missing_file() => {}
@@ -103,7 +121,7 @@ impl RunView {
         let mut state = RunState::default();
         let mut sources = Vec::new();
         for segment in &files.segments {
-            for record in decode_meta(segment.path(), segment.meta())? {
+            for record in meta_of(segment)? {
                 state.apply(&record);
             }
             let first = segment.logs().first().copied().unwrap_or(LogId::NONE);
@@ -232,7 +250,12 @@ fn summaries(metrics: &BTreeMap<String, Stats>) -> impl Iterator<Item = (String,
     metrics.iter().filter_map(|(name, stats)| Some((name.clone(), MetricSummary::of(stats)?)))
 }
 
-/// The records of a segment or catalog entry.
+/// The records of a segment.
+pub(crate) fn meta_of(segment: &SegmentReader) -> Result<Vec<Meta>> {
+    Meta::decode_all(segment.meta()).map_err(|error| segment.corrupt(0, error.to_string()))
+}
+
+/// The records of a catalog entry.
 pub(crate) fn decode_meta(path: &Path, bytes: &[u8]) -> Result<Vec<Meta>> {
     Meta::decode_all(bytes).map_err(|error| Error::corrupt(path, 0, error.to_string()))
 }

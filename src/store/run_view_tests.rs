@@ -63,6 +63,10 @@ impl Fs for Meantime {
         self.fs.remove_file(path)
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.fs.remove_dir(path)
+    }
+
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
         self.fs.remove_dir_all(path)
     }

@@ -285,6 +285,9 @@ impl Store {
             });
         }
         shared.unsettle(id, entry.experiment_id)?;
+        // A run that lies in a pack has no folder.
+        let dir = shared.paths.run(entry.experiment_id, id);
+        shared.env.fs.create_dir_all(&dir).at(&dir, "create")?;
         let after_us = view.last_log_us;
         let core = RunCore::begin(shared, entry.experiment_id, id, view.state, after_us, vec![running()])?;
         Ok(RunWriter::new(core, &self.open))

@@ -3,12 +3,13 @@
 //! A *pass* reads every column of every segment once, run by run, and begins at a run by chance: processes that do not live
 //! long enough for a whole pass do not all read the same files. Logs are left out: they are read when they are sealed.
 
+use super::packs::place_of;
 use super::paths::{RunEntryName, parse_run_entry};
 use super::verify::SegmentCheck;
 use super::{Shared, Store, lock};
 use crate::error::{Error, IoContext, Result};
+use crate::segment::SegmentPlace;
 use crate::types::{ExperimentId, RunId};
-use std::path::PathBuf;
 
 /// So many bytes a second are read in the background: a tenth or less of what a disk gives.
 const BYTES_A_SECOND: u64 = 8 << 20;
@@ -25,7 +26,7 @@ pub(super) struct Scrub {
     runs: Vec<(ExperimentId, RunId)>,
     /// The run that is being read, and its segments that are still to be.
     run: Option<RunId>,
-    segments: Vec<PathBuf>,
+    segments: Vec<SegmentPlace>,
     check: Option<SegmentCheck>,
     /// When the background last read, and when its next pass begins.
     last_us: Option<u64>,
@@ -74,7 +75,7 @@ impl Shared {
 
     fn scrub_on(&self, scrub: &mut Scrub, bytes: u64) -> Result<bool> {
         if !scrub.under_way {
-            scrub.runs = self.run_folders()?.into_iter().map(|(run, experiment)| (experiment, run)).collect();
+            scrub.runs = self.runs_on_disk()?.into_iter().map(|(run, experiment)| (experiment, run)).collect();
             let first = self.env.clock.random() as usize % scrub.runs.len().max(1);
             scrub.runs.rotate_left(first);
             scrub.under_way = true;
@@ -103,8 +104,8 @@ impl Shared {
                 None => scrub.check = None,
             }
         }
-        if let Some((path, run)) = scrub.segments.pop().zip(scrub.run) {
-            match SegmentCheck::open(self, &path, run) {
+        if let Some((place, run)) = scrub.segments.pop().zip(scrub.run) {
+            match SegmentCheck::open(self, &place, run) {
                 Ok(check) => scrub.check = Some(check),
                 // Compacted or removed since it was listed.
                 Err(error) if error.is_missing_file() => {}
@@ -119,7 +120,9 @@ impl Shared {
             entries => entries.at(&dir, "list")?,
         };
         let segments = entries.iter().filter(|entry| parse_run_entry(&entry.name) == RunEntryName::Segment);
-        (scrub.run, scrub.segments) = (Some(run), segments.map(|entry| dir.join(&entry.name)).collect());
+        let mut places: Vec<_> = segments.map(|entry| SegmentPlace::file(&dir.join(&entry.name))).collect();
+        places.extend(self.packs(experiment)?.pieces_of(run).map(|(pack, piece)| place_of(pack, &piece)));
+        (scrub.run, scrub.segments) = (Some(run), places);
         Ok(Some(OPENING_BYTES))
     }
 

@@ -11,6 +11,8 @@ fn the_pace_is_that_of_the_clock() {
     let env = disk.process();
     let mut options = StoreOptions::new().background(false).scrub(Duration::from_secs(3600));
     options.env = Some(env);
+    // Each has a file of its own.
+    options.pack_from = Some(usize::MAX);
     let store = options.open("/s").unwrap();
     for _ in 0..50 {
         let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();

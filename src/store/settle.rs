@@ -17,15 +17,17 @@ use crate::format::catalog::{EntryState, RunEntry};
 use crate::format::log::FRAMES_AT;
 use crate::format::record::Meta;
 use crate::log::{FullLog, LogEnd, LogReader, Opened};
-use crate::segment::{Head, SegmentWriter, Written, seal};
+use crate::segment::{Head, SegmentReader, SegmentWriter, Written, seal};
 use crate::types::{ExperimentId, LogId, RunId};
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// So many segments without points are left side by side before an edit merges them.
 const MAX_META_SEGMENTS: usize = 8;
 /// A log of at most this many points is compressed at once as compaction would: it takes less than a millisecond and
 /// the run then needs no compaction.
-const SMALL_LOG_POINTS: u64 = 2048;
+pub(super) const SMALL_LOG_POINTS: u64 = 2048;
 
 impl Shared {
     /// Writes the content of a log as a segment, with further records about the run.
@@ -112,12 +114,14 @@ impl Shared {
         let mut logs: Vec<LogId> = small.iter().flat_map(|segment| segment.logs()).copied().collect();
         logs.push(self.new_log_id(view.last_log_us));
         logs.sort_unstable();
+        // A run that lies in a pack has no folder.
         let dir = self.paths.run(view.experiment_id, view.id);
+        self.env.fs.create_dir_all(&dir).at(&dir, "create")?;
         let name = segment_name(logs.first().copied().unwrap_or(LogId::NONE), self.env.clock.random());
         let segment = SegmentWriter::create(&self.env, &dir.join(name), view.id, Effort::Compact)?;
         segment.finish(Written { logs, meta: state.encode() })?;
         self.sync_name(&dir)?;
-        self.remove_files(small.iter().map(|segment| segment.path()))
+        self.remove_files(small.iter().filter_map(|segment| segment.place().own_file()))
     }
 
     /// Makes the name of a run's folder durable: it may be as new as the segment in it.
@@ -154,9 +158,14 @@ impl Shared {
             return Ok(false);
         }
         self.sweep_artifacts(&dir);
+        if view.files.is_packed() {
+            self.drop_empty_folder(&dir)?;
+        }
         // Whoever wrote a change of the run may have died before its name was durable, and the catalog's page may reach the
-        // medium before it. Points are beside the log they come from until their segment has its name.
-        if view.files.segments.iter().any(|segment| segment.series().is_empty()) {
+        // medium before it. Points are beside the log they come from until their segment has its name. Packs are named by
+        // one process at a time, which makes that durable before it goes on, and so does the next one.
+        let is_change = |segment: &SegmentReader| segment.series().is_empty() && !segment.place().is_in_pack();
+        if view.files.segments.iter().any(|segment| is_change(segment)) {
             sync_up(&self.env, &dir, self.paths.root())?;
         }
         self.tell_catalog(experiment, run)?;
@@ -186,15 +195,26 @@ impl Shared {
         }
         // What they hold must be where it is said to be: what they are a copy of may have been damaged since.
         for segment in &view.files.segments {
-            if let Err(error) = self.check_segment(segment.path(), view.id) {
+            if let Err(error) = self.check_segment(segment.place(), view.id) {
                 self.note_once(segment.path(), &error);
                 return Ok(());
             }
         }
-        // Whoever named the segment that covers these may have died before its name was durable.
-        let dir = self.paths.run(view.experiment_id, view.id);
-        self.env.fs.sync_dir(&dir).at(&dir, "sync")?;
+        // Whoever named the segment, or the pack, that covers these may have died before its name was durable.
+        let folders: BTreeSet<&Path> =
+            view.files.segments.iter().filter_map(|segment| segment.path().parent()).collect();
+        folders.into_iter().try_for_each(|dir| self.env.fs.sync_dir(dir).at(dir, "sync"))?;
         self.remove_files(view.files.obsolete.iter().map(std::path::PathBuf::as_path))
+    }
+
+    /// Removes the folder of a run that lies in packs, if there is nothing in it. The caller holds the run's lock.
+    pub(super) fn drop_empty_folder(&self, dir: &Path) -> Result<()> {
+        match self.env.fs.remove_dir(dir) {
+            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => {
+                Err(error).at(dir, "remove")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes files whose content is elsewhere. Another process may have done so.
@@ -271,6 +291,6 @@ impl Shared {
     }
 }
 
-fn log_id_of(path: &Path) -> Option<LogId> {
+pub(super) fn log_id_of(path: &Path) -> Option<LogId> {
     path.file_stem().and_then(|stem| stem.to_str()).and_then(LogId::parse)
 }

@@ -40,7 +40,7 @@ pub struct StoreStatistics {
     pub bytes: u64,
     /// Bytes that they occupy on the medium, slack included.
     pub allocated_bytes: u64,
-    /// Sealed files.
+    /// Sealed files: segments, and packs of those of many small runs.
     pub segment_files: u64,
     /// Their bytes.
     pub segment_bytes: u64,
@@ -122,11 +122,15 @@ impl Store {
         all.catalog_bytes = count_file(shared, &shared.paths.catalog_file(), &mut all);
         for id in shared.experiment_ids()? {
             count_file(shared, &shared.paths.experiment_file(id), &mut all);
+            for pack in shared.pack_paths(id)? {
+                all.segment_files += 1;
+                all.segment_bytes += count_file(shared, &pack, &mut all);
+            }
         }
-        for (run, experiment) in shared.run_folders()? {
+        for (run, experiment) in shared.runs_on_disk()? {
             let dir = shared.paths.run(experiment, run);
             // One run that cannot be read does not hide the others.
-            let Ok(files) = RunFiles::scan(shared, run, &dir) else { continue };
+            let Ok(files) = RunFiles::scan(shared, experiment, run) else { continue };
             if files.is_empty() {
                 continue;
             }

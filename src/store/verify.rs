@@ -3,19 +3,21 @@
 
 use super::maintenance::Progress;
 use super::open::{check_store_file, read_start};
+use super::packs::place_of;
 use super::paths::{RunEntryName, parse_run_entry};
 use super::run_files::RunFiles;
-use super::run_view::{RunView, decode_meta};
+use super::run_view::{RunView, decode_meta, meta_of};
 use super::{Shared, Store};
 use crate::catalog::{Index, root_at};
-use crate::env::Env;
+use crate::env::{Env, FileKind};
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry, Summary, next_entry};
 use crate::format::header::{FileType, HEADER_LEN, Header};
 use crate::format::index::{AxisChunk, GroupIndex};
 use crate::format::wire::Reader;
 use crate::log::{LogEnd, LogReader, Opened, header_error};
-use crate::segment::{Head, SegmentReader};
+use crate::pack::PackReader;
+use crate::segment::{Head, SegmentPlace, SegmentReader};
 use crate::types::{ExperimentId, RunId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -66,6 +68,8 @@ pub(super) enum Kind {
     Store,
     Catalog,
     Experiment(ExperimentId),
+    /// What holds the segments of a pack together.
+    Pack(ExperimentId),
     /// A log or segment, or what is in the place of one.
     OfRun(ExperimentId, RunId),
 }
@@ -146,6 +150,7 @@ impl Shared {
                     Err(Error::NotFound { .. }) => Ok(()),
                     experiment => experiment.map(|_| ()),
                 },
+                Kind::Pack(experiment) => check_pack(self, path, *experiment, &mut survey),
                 Kind::OfRun(_, run) => check_run_file(self, path, *run, *kind, &mut survey),
             };
             if let Err(error) = checked {
@@ -165,7 +170,10 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Kind)>> {
         all.push((shared.paths.catalog_file(), Kind::Catalog));
     }
     all.extend(shared.experiment_ids()?.into_iter().map(|id| (shared.paths.experiment_file(id), Kind::Experiment(id))));
-    for (run, experiment) in shared.run_folders()? {
+    for experiment in shared.experiment_ids()? {
+        all.extend(shared.pack_paths(experiment)?.into_iter().map(|path| (path, Kind::Pack(experiment))));
+    }
+    for (run, experiment) in shared.runs_on_disk()? {
         let dir = shared.paths.run(experiment, run);
         let mut entries = match shared.env.fs.read_dir(&dir) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -174,7 +182,7 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Kind)>> {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         // Content that is elsewhere is nobody's: the name may even be one that a power loss has brought back.
         // What cannot be opened is found again below, file by file.
-        let obsolete = RunFiles::scan(shared, run, &dir).map(|files| files.obsolete).unwrap_or_default();
+        let obsolete = RunFiles::scan(shared, experiment, run).map(|files| files.obsolete).unwrap_or_default();
         entries.retain(|entry| !obsolete.contains(&dir.join(&entry.name)));
         let ours = |name: &str| matches!(parse_run_entry(name), RunEntryName::Log(_) | RunEntryName::Segment);
         // What is no file counts too: it is where one should be, and cannot be opened.
@@ -222,7 +230,7 @@ fn find_unlike(shared: &Shared, catalog: Vec<(u64, RunEntry)>, survey: &mut Surv
         let dir = shared.paths.run(experiment, run);
         let view = match RunView::read(shared, experiment, run) {
             // A run whose folder was removed is no run.
-            Err(_) if shared.env.fs.metadata(&dir).is_err() => continue,
+            Err(_) if !shared.has_files(experiment, run)? => continue,
             Err(Error::NotFound { .. }) => None,
             Err(_) => continue,
             // Damaged files are named already; a log is of somebody who writes.
@@ -303,10 +311,33 @@ fn check_run_file(shared: &Shared, path: &Path, run: RunId, kind: Kind, survey: 
     if let RunEntryName::Log(_) = parse_run_entry(name) {
         return check_log(shared, path, run);
     }
-    // Every damaged column is a line of its own.
-    let mut check = SegmentCheck::open(shared, path, run)?;
+    check_columns(SegmentCheck::open(shared, &SegmentPlace::file(path), run)?, path, kind, survey);
+    Ok(())
+}
+
+/// Every damaged column is a line of its own.
+fn check_columns(mut check: SegmentCheck, path: &Path, kind: Kind, survey: &mut Survey) {
     while let Some((_, checked)) = check.next() {
         checked.unwrap_or_else(|error| survey.take(path, kind, error));
+    }
+}
+
+/// Checks a pack, and every segment in it, also those that no longer count.
+fn check_pack(shared: &Shared, path: &Path, experiment: ExperimentId, survey: &mut Survey) -> Result<()> {
+    if shared.env.fs.metadata(path).is_ok_and(|metadata| metadata.kind != FileKind::File) {
+        return Err(Error::corrupt(path, 0, "it is no file"));
+    }
+    let pack = PackReader::open(&shared.env, path, experiment)?;
+    if let Some(damage) = pack.damage() {
+        survey.take(path, Kind::Pack(experiment), damage.copy());
+    }
+    for piece in pack.pieces() {
+        let kind = Kind::OfRun(experiment, piece.run);
+        let segment = pack.bytes(&piece).and_then(|bytes| SegmentReader::from_region(bytes, &place_of(&pack, &piece)));
+        match segment.and_then(|segment| SegmentCheck::begin(segment, piece.run)) {
+            Ok(check) => check_columns(check, path, kind, survey),
+            Err(error) => survey.take(path, kind, error),
+        }
     }
     Ok(())
 }
@@ -345,12 +376,16 @@ pub(super) struct SegmentCheck {
 
 impl SegmentCheck {
     /// Checks header, trailer and footer.
-    pub(super) fn open(shared: &Shared, path: &Path, run: RunId) -> Result<Self> {
-        let segment = Arc::new(SegmentReader::open(&shared.env, path)?);
+    pub(super) fn open(shared: &Shared, place: &SegmentPlace, run: RunId) -> Result<Self> {
+        Self::begin(SegmentReader::open(&shared.env, place)?, run)
+    }
+
+    fn begin(segment: SegmentReader, run: RunId) -> Result<Self> {
+        let segment = Arc::new(segment);
         if segment.run_id() != run {
-            return Err(Error::corrupt(path, 0, "it is the segment of another run"));
+            return Err(segment.damaged("it is the segment of another run"));
         }
-        decode_meta(path, segment.meta())?;
+        meta_of(&segment)?;
         Ok(Self { segment, group: 0, column: 0 })
     }
 
@@ -378,8 +413,8 @@ impl SegmentCheck {
 
 impl Shared {
     /// Checks all of a segment; the first damaged piece is the error.
-    pub(super) fn check_segment(&self, path: &Path, run: RunId) -> Result<()> {
-        let mut check = SegmentCheck::open(self, path, run)?;
+    pub(super) fn check_segment(&self, place: &SegmentPlace, run: RunId) -> Result<()> {
+        let mut check = SegmentCheck::open(self, place, run)?;
         while let Some((_, checked)) = check.next() {
             checked?;
         }

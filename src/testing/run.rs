@@ -122,6 +122,8 @@ impl Runner {
         options.env = Some(env.clone());
         // Some machines index any run, some none of so few.
         options.index_from = if self.setup.seed % 4 == 3 { None } else { Some(1) };
+        // And some gather any run into a pack, or any two, or none of so few.
+        options.pack_from = [Some(1), None, Some(2)][self.setup.seed as usize % 3];
         options
     }
 

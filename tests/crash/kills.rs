@@ -265,9 +265,14 @@ fn finish(campaign: &mut Campaign, dir: &Path, all: &[Found]) {
     let runs: BTreeSet<RunId> = all.iter().map(|found| found.run).collect();
     let ends_so = |path: &&PathBuf, ending: &str| path.to_string_lossy().ends_with(ending);
     let left = files(dir);
-    let segments = left.iter().filter(|path| ends_so(path, ".seg")).count();
-    if segments != runs.len() {
-        campaign.wrong.push(format!("{segments} segments of {} runs", runs.len()));
+    // One segment each, or none and one in a pack, where it was found.
+    for run in &runs {
+        let is_in_it = |path: &&PathBuf| path.parent().is_some_and(|parent| parent.ends_with(run.to_string()));
+        let of_run: Vec<&PathBuf> = left.iter().filter(is_in_it).collect();
+        let segments = of_run.iter().filter(|path| ends_so(path, ".seg")).count();
+        if segments > 1 || segments < of_run.len() {
+            campaign.wrong.push(format!("{segments} segments of run {run}"));
+        }
     }
     let unfinished = left.iter().filter(|path| ends_so(path, ".log") || ends_so(path, "-new"));
     campaign.wrong.extend(unfinished.map(|path| format!("{} is left", path.display())));

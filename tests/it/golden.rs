@@ -9,7 +9,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use trackway::{Artifacts, LifecycleStage, NewRun, Point, Run, RunFilter, RunId, RunWriter, Store, StoreOptions, View};
+use trackway::{
+    Artifacts, ExperimentId, LifecycleStage, NewRun, Point, Run, RunFilter, RunId, RunWriter, Store, StoreOptions, View,
+};
 
 const TIME: i64 = 1_700_000_000_000;
 
@@ -272,6 +274,32 @@ fn the_second_reader_agrees_on_a_larger_store() {
     let engine = dump(&StoreOptions::new().read_only(true).open(&copy).unwrap());
     assert_eq!(engine.lines().filter(|line| line.starts_with("point ")).count(), 2 * 18_000);
     let Some(python) = python_dump(&copy) else { return };
+    compare(&python, &engine);
+}
+
+/// Runs in packs, one of them with more in its folder, and one that was deleted since.
+#[test]
+fn the_second_reader_agrees_on_packs() {
+    let scene = Scene::new();
+    let store = scene.open_quiet();
+    let mut ids = Vec::new();
+    for number in 0..30 {
+        let run = store.create_run(NewRun::new(ExperimentId::DEFAULT).param("lr", format!("0.{number}"))).unwrap();
+        for step in 0..number {
+            run.log_metrics_at(step, TIME + step, &[("a", step as f64), ("b", 1.0 / step as f64)]).unwrap();
+        }
+        run.finish().unwrap();
+        ids.push(run.id());
+    }
+    while store.maintain().unwrap() {}
+    store.set_run_tag(ids[3], "late", "tag").unwrap();
+    store.resume_run(ids[4]).unwrap().log_metric_at("a", 100, TIME, 5.0).unwrap();
+    store.delete_run(ids[5]).unwrap();
+    while store.maintain().unwrap() {}
+    drop(store);
+    assert_eq!(files(&scene.path()).iter().filter(|path| path.extension().is_some_and(|e| e == "pack")).count(), 1);
+    let engine = dump(&StoreOptions::new().read_only(true).open(scene.path()).unwrap());
+    let Some(python) = python_dump(&scene.path()) else { return };
     compare(&python, &engine);
 }
 

@@ -15,6 +15,7 @@ mod flips;
 mod folder;
 mod golden;
 mod misplaced;
+mod packs;
 mod reopen;
 mod repair;
 mod scrub;

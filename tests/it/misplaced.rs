@@ -17,7 +17,7 @@ fn kinds() -> Vec<Vec<&'static File>> {
     let of = |ending: &str| files().iter().filter(|(path, _)| path.to_string_lossy().ends_with(ending)).collect();
     let below =
         |(path, _): &&File| !path.starts_with(folder().join("trash")) && !path.starts_with(folder().join("quarantine"));
-    let kinds = [".seg", ".log", "experiment.tw", "catalog.tw", "store.tw"].map(of);
+    let kinds = [".seg", ".pack", ".log", "experiment.tw", "catalog.tw", "store.tw"].map(of);
     kinds.into_iter().map(|kind: Vec<&File>| kind.into_iter().filter(below).collect()).collect()
 }
 

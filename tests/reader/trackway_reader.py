@@ -17,17 +17,19 @@ except ImportError:
     from zstd_plain import decompress
 
 MAGIC = {"store": b"TWSTORE\x8a", "experiment": b"TWEXPER\x8a", "log": b"TWLOG\0\0\x8a", "segment": b"TWSEGM\0\x8a",
-         "catalog": b"TWCATAL\x8a"}
+         "catalog": b"TWCATAL\x8a", "pack": b"TWPACK\0\x8a"}
+KNOWN = {"store": 1}  # Features that a reader must know.
 class File:
     """The bytes of a file whose header was checked."""
-    def __init__(self, path, kind, owner=bytes(16)):
+    def __init__(self, path, kind, owner=bytes(16), piece=None):
         with open(path, "rb") as file:
-            self.data = file.read()
+            self.data = file.read()[slice(*piece or (None,))]
         head = self.data[:64]
         need(head[:8] == MAGIC[kind] and pack("<I", crc32(head[:60])) == head[60:], "header of the file")
-        need(head[8:10] == b"\1\0" and head[20:24] == bytes(4), "an unknown version, or a feature to be known")
+        features, = unpack("<I", head[20:24])
+        need(head[8:10] == b"\1\0" and not features & ~KNOWN.get(kind, 0), "an unknown version, or a feature to be known")
         self.id = head[24:40]
-        need(head[40:56] == owner, "the file of another run")
+        need(owner is None or head[40:56] == owner, "the file of another run")
     def crc(self, offset, data=b""):
         return crc32(data, crc32(self.id + pack("<Q", offset)))
     def body(self):
@@ -123,8 +125,23 @@ def read_log(path, owner):
     source.end = file.end
     return source
 
-def read_segment(path, owner):
-    file, source = File(path, "segment", owner), Source()
+def read_pack(path):
+    """The runs of which there are segments in a pack, and where each lies, in order."""
+    file = File(path, "pack", None)
+    at, count, crc, own_crc = unpack("<QQII", file.data[-28:-4])
+    need(file.data[-4:] == b"TWPE" and own_crc == file.crc(0, file.data[-28:-8]), "checksum of the pack's trailer")
+    need(at + 24 * count == len(file.data) - 28 and crc == file.crc(at, file.data[at:-28]), "the directory of a pack")
+    start, last, found = 64, b"", []
+    for place in range(at, at + 24 * count, 24):
+        run, (end,) = file.data[place:place + 16], unpack("<Q", file.data[place + 16:place + 24])
+        need(last <= run and start <= end, "the order of a pack")
+        found.append((run.hex(), (path, (start, end))))
+        start, last = end, run
+    need(start == at, "the segments of a pack do not end at its directory")
+    return found
+
+def read_segment(path, owner, piece=None):
+    file, source = File(path, "segment", owner, piece), Source()
     footer_at, footer_length, _zero, crc = unpack("<QIII", file.data[-24:-4])
     need(file.data[-4:] == b"TWSE" and crc == file.crc(0, file.data[-24:-8]), "checksum of the trailer")
     need(footer_at + footer_length == len(file.data) - 24, "place of the footer")
@@ -200,10 +217,12 @@ def read_group(file, at, index, groups):
     need(not index.more(), "bytes after an index")
     return group
 
-def read_run(folder, run):
-    """What the files of a run add up to; None for a folder that is no run."""
-    names, owner, sources, taken = sorted(os.listdir(folder)), bytes.fromhex(run), [], set()
-    segments = [read_segment(os.path.join(folder, name), owner) for name in names if name.endswith(".seg")]
+def read_run(folder, run, packed):
+    """What the files of a run, and its segments in packs, add up to; None for a folder that is no run."""
+    names = sorted(os.listdir(folder) if os.path.isdir(folder) else [])
+    owner, sources, taken = bytes.fromhex(run), [], set()
+    segments = [read_segment(path, owner, piece) for path, piece in packed]
+    segments += [read_segment(os.path.join(folder, name), owner) for name in names if name.endswith(".seg")]
     for segment in sorted(segments, key=lambda found: (-len(found.logs), -found.effort)):
         known = [log for log in segment.logs if log in taken]
         need(not known or known == segment.logs, "two segments share some of their logs")
@@ -253,7 +272,11 @@ def read_store(root):
         need(body.varint() == number, "the file of another experiment")
         told = {"name": body.text(), "deleted": body.below(2), "created": body.zigzag(), "changed": body.zigzag()}
         experiments[number] = dict(told, tags={body.text(): body.text() for _ in range(body.varint())})
-        runs_folder = os.path.join(folder, "runs")
-        for run in sorted(os.listdir(runs_folder) if os.path.isdir(runs_folder) else []):
-            runs[number, run] = read_run(os.path.join(runs_folder, run), run)
+        names = lambda below: os.listdir(os.path.join(folder, below)) if os.path.isdir(os.path.join(folder, below)) else []
+        packed = {run: [] for run in names("runs")}
+        for name in sorted(name for name in names("packs") if name.endswith(".pack")):
+            for run, place in read_pack(os.path.join(folder, "packs", name)):
+                packed.setdefault(run, []).append(place)
+        for run in sorted(packed):
+            runs[number, run] = read_run(os.path.join(folder, "runs", run), run, packed[run])
     return experiments, {key: run for key, run in runs.items() if run}

@@ -35,6 +35,11 @@ fn folders(env: &Env, root: &Path) {
     assert_eq!(kind(fs.metadata(&root.join("none"))), ErrorKind::NotFound);
     let found = fs.metadata(&dir).unwrap();
     assert_eq!((found.kind, found.len), (FileKind::Dir, 0));
+    assert_eq!(kind(fs.remove_dir(&dir)), ErrorKind::DirectoryNotEmpty);
+    assert_eq!(kind(fs.remove_dir(&dir.join("f"))), ErrorKind::NotADirectory);
+    fs.create_dir_all(&root.join("a/empty")).unwrap();
+    fs.remove_dir(&root.join("a/empty")).unwrap();
+    assert_eq!(kind(fs.remove_dir(&root.join("a/empty"))), ErrorKind::NotFound);
     fs.remove_dir_all(&root.join("a")).unwrap();
     assert_eq!(kind(fs.metadata(&root.join("a"))), ErrorKind::NotFound);
     assert_eq!(kind(fs.remove_dir_all(&root.join("a"))), ErrorKind::NotFound);

@@ -107,6 +107,10 @@ impl Fs for SimFs {
         })
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.mutate(Op::Remove, |state, _| state.tree.remove_dir(path))
+    }
+
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
         self.mutate(Op::Remove, |state, apply| state.tree.remove_dir_all(path, apply.of(256) as u64))
     }

@@ -246,6 +246,16 @@ impl Tree {
         Ok(())
     }
 
+    /// Removes an empty folder.
+    pub(super) fn remove_dir(&mut self, path: &Path) -> io::Result<()> {
+        let (dir, name) = self.parent(path)?;
+        let ino = self.lookup(dir, &name)?.ok_or_else(|| error(io::ErrorKind::NotFound))?;
+        if !self.dir(ino)?.now.is_empty() {
+            return Err(error(io::ErrorKind::DirectoryNotEmpty));
+        }
+        self.remove_dir_all(path, 256)
+    }
+
     /// Removes a folder from the leaves up; only `part` (of 256) of the removals happens: a call that was interrupted.
     pub(super) fn remove_dir_all(&mut self, path: &Path, part: u64) -> io::Result<()> {
         let (dir, name) = self.parent(path)?;

@@ -8,7 +8,7 @@ use super::edited;
 use crate::env::sim::SimDisk;
 use crate::env::{Env, Region};
 use crate::log::{LogReader, Opened};
-use crate::segment::{Head, SegmentReader};
+use crate::segment::{Head, SegmentPlace, SegmentReader};
 use crate::{ExperimentId, NewRun, RunFilter, RunId, Store, StoreOptions, View};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -123,7 +123,7 @@ pub(super) fn file_bytes(original: &[u8], bytes: &[u8]) -> Vec<u8> {
 
 /// Reads all of a segment; `None` where it is damaged.
 fn read_segment(bytes: Vec<u8>) -> Option<BTreeMap<String, Vec<Option<Vec<Bits>>>>> {
-    let segment = SegmentReader::from_region(Region::from_vec(bytes), Path::new("s.seg")).ok()?;
+    let segment = SegmentReader::from_region(Region::from_vec(bytes), &SegmentPlace::file(Path::new("s.seg"))).ok()?;
     let mut all: BTreeMap<String, Vec<Option<Vec<Bits>>>> = BTreeMap::new();
     for series in segment.series() {
         let chunks = all.entry(series.metric.clone()).or_default();

@@ -13,7 +13,7 @@ use crate::format::index::{ColumnRef, GroupIndex};
 use crate::format::log::{FRAMES_AT, PUBLISHED_AT};
 use crate::format::segment::{Footer, TRAILER_LEN, Trailer, decode_section, encode_section};
 use crate::format::wire;
-use crate::segment::SegmentReader;
+use crate::segment::{SegmentPlace, SegmentReader};
 use crate::testing::meter::decoding;
 use crate::testing::observe::bits;
 use crate::testing::pools::Bits;
@@ -101,7 +101,7 @@ fn columns_of(index: &mut GroupIndex) -> impl Iterator<Item = &mut ColumnRef> {
 fn open_segment(bytes: &[u8], unpacked: usize) -> Option<SegmentReader> {
     let region = Region::from_vec(bytes.to_vec());
     let open = || {
-        let segment = SegmentReader::from_region(region, Path::new("s.seg")).ok()?;
+        let segment = SegmentReader::from_region(region, &SegmentPlace::file(Path::new("s.seg"))).ok()?;
         (0..segment.group_count()).for_each(|group| _ = segment.group(group));
         Some(segment)
     };

@@ -10,12 +10,14 @@ mod catalogs;
 mod files;
 mod forged;
 mod names;
+mod packs;
 
 pub use bytes::{catalog_entry, codec, experiment, footer, frame, header, record};
 pub use catalogs::{catalog, catalog_forged, filter};
 pub use files::{log, segment, store_files};
 pub use forged::{log_forged, segment_forged};
 pub use names::names;
+pub use packs::pack;
 
 use super::{Op, Setup, run_ops};
 
@@ -23,7 +25,7 @@ use super::{Op, Setup, run_ops};
 pub type Check = fn(&[u8]);
 
 /// Every check by the name of its fuzz target.
-pub const ALL: [(&str, Check); 17] = [
+pub const ALL: [(&str, Check); 18] = [
     ("catalog", catalog),
     ("catalog_entry", catalog_entry),
     ("catalog_forged", catalog_forged),
@@ -36,6 +38,7 @@ pub const ALL: [(&str, Check); 17] = [
     ("log", log),
     ("log_forged", log_forged),
     ("names", names),
+    ("pack", pack),
     ("record", record),
     ("segment", segment),
     ("segment_forged", segment_forged),

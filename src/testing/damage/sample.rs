@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const STORE: &str = "/s";
+/// The runs in the pack.
+pub(super) const PACKED: std::ops::Range<u8> = 6..9;
 /// When the runs of the sample were logged; the machine's clock is later.
 const TIME: i64 = 1_700_000_000_000;
 
@@ -25,6 +27,7 @@ pub(super) fn options(env: &Env) -> StoreOptions {
     options.env = Some(env.clone());
     // Also so few runs are indexed, or nothing here would be.
     options.index_from = Some(1);
+    options.pack_from = Some(3);
     options
 }
 
@@ -37,7 +40,8 @@ fn folder(experiment: ExperimentId, run: RunId) -> PathBuf {
 }
 
 /// One run is compacted, with chunks, sisters and an artifact; one has a segment for a change from outside, one was deleted;
-/// one had its writer killed in an open frame, and one has two logs of one writer and a third that was never begun. Beside
+/// one had its writer killed in an open frame, and one has two logs of one writer and a third that was never begun; three are
+/// in a pack. Beside
 /// them: lock files, something in quarantine, in the trash and in the making.
 /// Also what the catalog and the log of the killed writer were at earlier times.
 pub(super) fn make() -> Result<(Files, Files)> {
@@ -65,8 +69,18 @@ pub(super) fn make() -> Result<(Files, Files)> {
     let run = store.create_run(NewRun::new(digits).id(run_id(3)).start_time(TIME))?;
     run.log_metric_at("loss", 1, TIME, 0.5)?;
     run.finish()?;
+    let packed = store.create_experiment("packed")?;
+    for number in PACKED {
+        let run = store.create_run(NewRun::new(packed).id(run_id(number)).start_time(TIME).param("lr", "0.2"))?;
+        for step in 0..4 {
+            run.log_metric_at("loss", step, TIME + step, step as f64 / f64::from(number))?;
+        }
+        run.finish()?;
+    }
     while store.maintain()? {}
     let mut earlier = vec![catalog(&disk)];
+    // It has a file of its own beside its segment in the pack.
+    store.set_run_tag(run_id(PACKED.start + 1), "after", "the fact")?;
     store.set_run_tag(run_id(2), "after", "the fact")?;
     earlier.push(catalog(&disk));
     store.delete_run(run_id(3))?;
