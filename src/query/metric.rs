@@ -294,40 +294,61 @@ impl<'a> MetricQuery<'a> {
     /// # Ok::<(), trackway::Error>(())
     /// ```
     pub fn points(&self) -> impl Iterator<Item = Result<Point>> + use<'_, 'a> {
-        let (mut batches, mut failed) = (self.batches(), None);
-        let mut current = Columns::default().iter().collect::<Vec<_>>().into_iter();
+        let mut batches = self.batches();
+        let mut current = Vec::new().into_iter();
         std::iter::from_fn(move || {
             loop {
                 if let Some(point) = current.next() {
                     return Some(Ok(point));
                 }
-                if failed.is_some() {
-                    return None;
-                }
                 match batches.next()? {
                     Ok(columns) => current = columns.iter().collect::<Vec<_>>().into_iter(),
-                    Err(error) => {
-                        failed = Some(());
-                        return Some(Err(error));
-                    }
+                    Err(error) => return Some(Err(error)),
                 }
             }
         })
     }
 
-    /// The answer in pieces of at most a chunk (as written) or in one (other orders).
-    fn batches(&self) -> impl Iterator<Item = Result<Columns>> + use<'_, 'a> {
+    /// The answer by column, piece by piece: as written, a piece is a chunk (at most 1,048,576 points) or what a log
+    /// holds, so that a metric of any length needs little memory; other orders come in one. It outlives the snapshot,
+    /// which it does not keep from being dropped, and ends after an error.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// # for step in 1..=4 { run.log_metric_at("loss", step, 10 * step, 1.0 / step as f64)?; }
+    /// let snapshot = store.snapshot(run.id())?;
+    /// let mut sum = 0.0;
+    /// for columns in snapshot.metric("loss")?.steps(2..).batches() {
+    ///     sum += columns?.values().iter().sum::<f64>();
+    /// }
+    /// assert!((sum - (1.0 / 2.0 + 1.0 / 3.0 + 1.0 / 4.0)).abs() < 1e-12);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Each piece: as [`Self::read_into`].
+    pub fn batches(&self) -> impl Iterator<Item = Result<Columns>> + Send + use<> {
         let whole = (self.order != Order::AsWritten).then(|| self.read());
         let (pieces, error) = match (&whole, self.pieces()) {
             (Some(_), _) => (Vec::new(), None),
             (None, Ok(pieces)) => (pieces, None),
             (None, Err(error)) => (Vec::new(), Some(Err(error))),
         };
-        let chunks = pieces.into_iter().map(|piece| {
+        let within = self.within();
+        let mut failed = false;
+        let chunks = pieces.into_iter().map(move |piece| {
             let mut columns = Columns::default();
-            self.append(&piece, &mut columns).map(|()| columns)
+            let end = within.read_at(&piece, 0, &mut columns)?;
+            columns.resize(end);
+            Ok(columns)
         });
-        whole.into_iter().chain(error).chain(chunks)
+        whole.into_iter().chain(error).chain(chunks).map_while(move |piece| {
+            let ended = failed;
+            failed |= piece.is_err();
+            (!ended).then_some(piece)
+        })
     }
 
     /// The same for a chart; chunks are left out later, by where they lie.
@@ -358,9 +379,28 @@ impl<'a> MetricQuery<'a> {
         end.map(|_| ())
     }
 
+    /// As [`Within::read_at`].
+    fn read_at(&self, piece: &Piece, at: usize, columns: &mut Columns) -> Result<usize> {
+        self.within().read_at(piece, at, columns)
+    }
+
+    fn within(&self) -> Within {
+        Within { steps: self.steps, timestamps: self.timestamps, skip_damaged: self.skip_damaged }
+    }
+}
+
+/// What of a piece is wanted.
+#[derive(Clone, Copy)]
+struct Within {
+    steps: Span,
+    timestamps: Span,
+    skip_damaged: bool,
+}
+
+impl Within {
     /// Writes the points of one piece that lie in the ranges into `columns` from number `at` on, and gives the number
     /// after them. What lies behind means nothing then.
-    fn read_at(&self, piece: &Piece, at: usize, columns: &mut Columns) -> Result<usize> {
+    fn read_at(self, piece: &Piece, at: usize, columns: &mut Columns) -> Result<usize> {
         let end = match piece.read_at(at, columns) {
             Err(Error::Corrupt { .. }) if self.skip_damaged => return Ok(at),
             end => end?,
