@@ -87,7 +87,14 @@ impl OutputFile {
     }
 
     /// The name that it will have.
-    pub(crate) fn path(&self) -> &Path {
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// let path = dir.path().join("points.csv");
+    /// assert_eq!(trackway_arrow::OutputFile::create(&path).unwrap().path(), path);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -1,12 +1,13 @@
 //! The command line.
 
-use crate::rows::RowFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use trackway::Smoothing;
 
+mod export;
 mod transfer;
 
+pub use export::{ExportArgs, ExportFormat, ExportTable};
 pub use transfer::{CopyArgs, ImportArgs, ImportSource, MlflowArgs, TableArgs, TensorboardArgs};
 
 const AFTER_HELP: &str = "\
@@ -67,7 +68,7 @@ pub enum Command {
     Delete(RunArg),
     /// Restore a deleted run
     Restore(RunArg),
-    /// Write points to standard output, so that `import` reads them back bit for bit
+    /// Write points, or a table of runs, for other programs: CSV, JSON lines, Parquet, Arrow
     Export(ExportArgs),
     /// Check every checksum of every file; exit code 3 if anything is damaged
     Verify(VerifyArgs),
@@ -392,33 +393,6 @@ pub struct TagArgs {
 pub struct RunArg {
     /// Id, beginning of an id, or name
     pub run: String,
-}
-
-const EXPORT_HELP: &str = "\
-Run by run, metric by metric, each in the order in which it was written. Values
-have the digits that read back to the same bits; NaN, Infinity and -Infinity
-are written so, and a NaN of unusual bits as nan: and 16 hex digits.
-
-Examples:
-  trackway export > all.csv
-  trackway export baseline --format jsonl | jq 'select(.key == \"loss\") | .value'";
-
-/// Arguments of `export`.
-#[derive(Debug, Args)]
-#[command(after_help = EXPORT_HELP)]
-pub struct ExportArgs {
-    /// Ids, beginnings of ids, or names; all runs that are not deleted if none is given
-    #[arg(value_name = "RUN")]
-    pub runs: Vec<String>,
-    /// Form of the rows
-    #[arg(long, value_enum, default_value_t)]
-    pub format: RowFormat,
-    /// Write the names of runs in place of their ids
-    #[arg(long)]
-    pub names: bool,
-    /// The same as --format jsonl
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
 }
 
 /// Arguments of `follow`.

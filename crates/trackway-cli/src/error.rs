@@ -93,6 +93,15 @@ impl From<trackway_import::Error> for Failure {
     }
 }
 
+impl From<trackway_arrow::Error> for Failure {
+    fn from(error: trackway_arrow::Error) -> Self {
+        match error {
+            trackway_arrow::Error::Store(error) => error.into(),
+            other => Self::new(other.to_string()),
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match error.kind() {

@@ -287,7 +287,7 @@ fn text_of(bytes: &[u8]) -> String {
 }
 
 /// How `export` writes a row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RowFormat {
     /// CSV with a header.
     #[default]

@@ -6,6 +6,7 @@ mod demo;
 mod demo_child;
 mod experiments;
 mod export;
+mod export_text;
 mod follow;
 mod hist;
 mod import;

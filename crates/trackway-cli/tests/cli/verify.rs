@@ -66,6 +66,11 @@ fn a_damaged_run_does_not_keep_the_others_from_being_exported() {
     assert_eq!(ids.each_ref().map(|id| rows(&ran.out, id) == 3), [true, false, true], "{}", ran.out);
     let error = ran.error();
     assert!(error.contains("1 run could not be exported whole: run ") && error.contains("byte 6"), "{error}");
+    // The same into a file, which is there with what could be read.
+    let file = place.path("points.csv");
+    place.run(&["export", "--output", file.to_str().unwrap()]).error();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(ids.each_ref().map(|id| rows(&text, id) == 3), [true, false, true], "{text}");
     // No file of the run says anything, and the catalog that knew it is gone.
     std::fs::write(segment, b"hello").unwrap();
     std::fs::remove_file(place.store().join("catalog/catalog.tw")).unwrap();
