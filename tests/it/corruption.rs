@@ -125,6 +125,9 @@ fn a_damaged_chunk_does_not_hide_the_other_metrics() {
     let rest = snapshot.metric(damaged).unwrap().skip_damaged(true).order(Order::ByStep).read().unwrap();
     assert_eq!(rest.len(), 50_000 - 4096, "all but the damaged chunk");
     assert!(snapshot.metric(damaged).unwrap().read().is_err(), "damage is not forgotten");
+    let pieces: Vec<bool> = snapshot.metric(damaged).unwrap().batches().map(|piece| piece.is_ok()).collect();
+    let good = pieces.iter().take_while(|ok| **ok).count();
+    assert!(good < 50_000 / 4096 && pieces.len() == good + 1, "nothing follows an error: {pieces:?}");
 }
 
 /// The checksum of a column is looked at when it is first read of an open segment, and again when that was opened anew.

@@ -62,6 +62,37 @@ fn ranges_by_step_and_time_are_those_of_a_naive_filter() {
     }
 }
 
+/// Pieces are of a chunk or a log, hold what the whole answer holds, and need neither the snapshot nor the files' names.
+#[test]
+fn the_pieces_of_an_answer_are_all_of_it_and_outlive_the_snapshot() {
+    let scene = Scene::new();
+    let store = options().background(false).chunk_rows(64).open(scene.path()).unwrap();
+    let run = new_run(&store);
+    for i in 0..1_000i64 {
+        run.log_metric_at("m", i % 700, i, i as f64).unwrap();
+        if i == 899 {
+            store.maintain().unwrap();
+        }
+    }
+    let snapshot = store.snapshot(run.id()).unwrap();
+    let query = snapshot.metric("m").unwrap().steps(10..600);
+    for order in [Order::AsWritten, Order::ByStep, Order::LastPerStep] {
+        let whole = query.clone().order(order).read().unwrap();
+        let pieces: Vec<_> = query.clone().order(order).batches().map(Result::unwrap).collect();
+        assert_eq!(pieces.iter().flat_map(trackway::Columns::iter).collect::<trackway::Columns>(), whole);
+        let longest = pieces.iter().map(trackway::Columns::len).max().unwrap();
+        assert!(if order == Order::AsWritten { longest <= 100 } else { pieces.len() == 1 }, "{longest} in {order:?}");
+    }
+    let (whole, pieces) = (query.read().unwrap(), query.batches());
+    drop(snapshot);
+    run.finish().unwrap();
+    store.maintain().unwrap();
+    store.compact(&mut |_| {}).unwrap();
+    assert_eq!(files(&scene.path(), ".seg").len(), 1);
+    let read: Vec<Point> = pieces.flat_map(|piece| piece.unwrap().iter().collect::<Vec<_>>()).collect();
+    assert_eq!(read, whole.iter().collect::<Vec<_>>());
+}
+
 #[test]
 fn many_logs_of_one_run_are_read_in_order_in_both_ways_of_appending() {
     for mode in [AppendMode::Auto, AppendMode::Calls] {
