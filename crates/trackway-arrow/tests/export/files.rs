@@ -42,7 +42,7 @@ fn a_file_that_was_cut_is_not_there_and_the_old_one_is() {
     let schema = points.schema();
     write_file(&path, Format::Parquet, &schema, failing(&mut points, 3)).unwrap_err();
     assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), place.names().len()), ("what was there", 1));
-    assert_eq!(write_file(&path, Format::Parquet, &schema, &mut batches(&store, &all)).unwrap(), 1000);
+    assert_eq!(write_file(&path, Format::Parquet, &schema, batches(&store, &all)).unwrap(), 1000);
     assert_eq!((rows(&read_parquet(&path)).len(), place.names().len()), (1000, 1));
 }
 
@@ -63,7 +63,7 @@ fn a_file_is_as_any_other_and_a_link_is_followed() {
     write_file(&link, Format::Arrow, &schema, &mut points).unwrap();
     assert!(link.is_symlink() && file.metadata().unwrap().len() > 0);
     assert_eq!(mode(&file), mode(&plain));
-    let refused = write_file(Path::new("/dev/null"), Format::Arrow, &schema, &mut batches(&store, &all));
+    let refused = write_file(Path::new("/dev/null"), Format::Arrow, &schema, batches(&store, &all));
     assert!(matches!(refused, Err(Error::NotAFile { .. })));
 }
 
