@@ -114,7 +114,7 @@ where
 /// ```
 ///
 /// # Errors
-/// As [`write`], [`OutputFile::create`] and [`OutputFile::commit`]; a file that had the name before is still there then.
+/// As [`write()`], [`OutputFile::create`] and [`OutputFile::commit`]; a file that had the name before is still there then.
 pub fn write_file<B>(path: impl AsRef<Path>, format: Format, schema: &SchemaRef, batches: B) -> Result<u64>
 where
     B: Iterator<Item = Result<RecordBatch>> + Send,
