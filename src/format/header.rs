@@ -24,12 +24,14 @@ pub(crate) enum FileType {
     Log,
     Segment,
     Catalog,
+    Model,
 }
 
 impl FileType {
     /// All kinds, for checks that go over them.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) const ALL: [Self; 5] = [Self::Store, Self::Experiment, Self::Log, Self::Segment, Self::Catalog];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Store, Self::Experiment, Self::Log, Self::Segment, Self::Catalog, Self::Model];
 
     /// The last byte is outside ASCII, so that a transfer as text is noticed (PNG's trick).
     pub(crate) const fn magic(self) -> &'static [u8; 8] {
@@ -39,6 +41,7 @@ impl FileType {
             Self::Log => b"TWLOG\0\0\x8a",
             Self::Segment => b"TWSEGM\0\x8a",
             Self::Catalog => b"TWCATAL\x8a",
+            Self::Model => b"TWMODEL\x8a",
         }
     }
 }

@@ -66,6 +66,7 @@ pub(super) enum Kind {
     Store,
     Catalog,
     Experiment(ExperimentId),
+    Model,
     /// A log or segment, or what is in the place of one.
     OfRun(ExperimentId, RunId),
 }
@@ -146,6 +147,7 @@ impl Shared {
                     Err(Error::NotFound { .. }) => Ok(()),
                     experiment => experiment.map(|_| ()),
                 },
+                Kind::Model => self.model_at(path).map(|_| ()),
                 Kind::OfRun(_, run) => check_run_file(self, path, *run, *kind, &mut survey),
             };
             if let Err(error) = checked {
@@ -165,6 +167,7 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Kind)>> {
         all.push((shared.paths.catalog_file(), Kind::Catalog));
     }
     all.extend(shared.experiment_ids()?.into_iter().map(|id| (shared.paths.experiment_file(id), Kind::Experiment(id))));
+    all.extend(shared.model_files()?.into_iter().map(|path| (path, Kind::Model)));
     for (run, experiment) in shared.run_folders()? {
         let dir = shared.paths.run(experiment, run);
         let mut entries = match shared.env.fs.read_dir(&dir) {
