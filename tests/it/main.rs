@@ -15,6 +15,7 @@ mod flips;
 mod folder;
 mod golden;
 mod misplaced;
+mod models;
 mod reopen;
 mod repair;
 mod scrub;
