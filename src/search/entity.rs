@@ -152,6 +152,10 @@ impl Names for EntityField {
         true
     }
 
+    fn takes_quoted(&self) -> bool {
+        matches!(self, Self::Detail(Sort::Version, Detail::Number))
+    }
+
     fn may_be_number(&self) -> bool {
         matches!(self, Self::Tag(..))
     }
@@ -169,6 +173,11 @@ impl Names for EntityField {
             Self::Detail(Sort::Model | Sort::Version, Detail::Name) => None,
             _ => Some("MLflow knows IN for ids and for names of models only"),
         }
+    }
+
+    fn no_like(&self) -> Option<&'static str> {
+        let is_id = matches!(self, Self::Detail(_, Detail::ExperimentId));
+        is_id.then_some("MLflow knows = != IN for ids of experiments")
     }
 
     fn no_order(&self) -> Option<&'static str> {

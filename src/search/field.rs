@@ -16,11 +16,15 @@ pub(super) trait Names: Clone + PartialEq {
     fn is_number(&self) -> bool;
     /// A number that MLflow compares with whole numbers only.
     fn is_whole(&self) -> bool;
+    /// A number that MLflow takes in quotes too.
+    fn takes_quoted(&self) -> bool;
     /// A text that users write numbers into.
     fn may_be_number(&self) -> bool;
     /// Why MLflow does not ask this one for NULL, or whether it is in a list.
     fn no_null(&self) -> Option<&'static str>;
     fn no_list(&self) -> Option<&'static str>;
+    /// Why MLflow knows no LIKE of this text.
+    fn no_like(&self) -> Option<&'static str>;
     /// Why things cannot be sorted by it.
     fn no_order(&self) -> Option<&'static str>;
 }
@@ -122,6 +126,10 @@ impl Names for Field {
         false
     }
 
+    fn takes_quoted(&self) -> bool {
+        false
+    }
+
     fn may_be_number(&self) -> bool {
         matches!(self, Self::Param(_) | Self::Tag(_))
     }
@@ -134,6 +142,10 @@ impl Names for Field {
     fn no_list(&self) -> Option<&'static str> {
         let allowed = matches!(self, Self::Attribute(Attribute::RunId) | Self::Dataset(_));
         (!allowed).then_some("MLflow knows IN for run_id and datasets only")
+    }
+
+    fn no_like(&self) -> Option<&'static str> {
+        None
     }
 
     fn no_order(&self) -> Option<&'static str> {

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 /// |---|---|
 /// | `A OR B`, `NOT A`, `( )` | AND binds closer than OR, NOT closer than AND |
 /// | `metrics.loss.min`, `.max`, `.last`, `.count` | unless the run has a metric of that whole name |
+/// | ``metrics.`val/loss`.min`` and so on | of the metric in quotes, whatever else the run has |
 /// | `params.lr < 0.1`, `params.lr = 0.1`, tags likewise | compares as numbers; other texts never match |
 /// | `x BETWEEN 1 AND 2` | both ends belong to it |
 /// | `NOT LIKE`, `NOT ILIKE`, `NOT BETWEEN`, `IN`, `NOT IN` | of every text |

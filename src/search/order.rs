@@ -20,6 +20,7 @@ const WHAT: &str = "order";
 /// ```
 /// use trackway::RunOrder;
 /// let order = RunOrder::new(&["metrics.loss", "params.lr DESC"])?;
+/// let best = RunOrder::new(&["metrics.`val/loss`.min"])?; // the run with the lowest minimum first
 /// # Ok::<(), trackway::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]

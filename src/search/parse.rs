@@ -231,15 +231,23 @@ impl<F: Names> Parser<'_, F> {
         }
     }
 
-    /// MLflow compares versions and some times with whole numbers only.
+    /// MLflow compares versions and some times with whole numbers only, and takes those of versions in quotes too.
     fn number_for(&mut self, field: &F) -> Result<f64> {
-        if !self.is_wide()
-            && field.is_whole()
-            && matches!(self.peek(), Some(Kind::Number { text, .. }) if !is_whole(text))
-        {
-            return self.expected("a whole number");
+        let found = match self.peek() {
+            Some(Kind::Number { text, value }) => Some((is_whole(text), *value)),
+            Some(Kind::Quoted { text, quote: '\'' | '"' }) if field.takes_quoted() && is_whole(text) => {
+                text.parse().ok().map(|value| (true, value))
+            }
+            _ => None,
+        };
+        match found {
+            Some((false, _)) if !self.is_wide() && field.is_whole() => self.expected("a whole number"),
+            Some((_, value)) => {
+                self.next += 1;
+                Ok(value)
+            }
+            None => self.expected("a number without quotes"),
         }
-        self.number()
     }
 
     fn quoted(&mut self) -> Result<String> {
@@ -259,6 +267,9 @@ impl<F: Names> Parser<'_, F> {
 
     fn like(&mut self, field: F, negated: bool, fold: bool, at: usize) -> Result<Node<F>> {
         self.text_only(&field, "LIKE", at)?;
+        if let (false, Some(reason)) = (self.is_wide(), field.no_like()) {
+            return self.fail(at, reason);
+        }
         let pattern = Pattern::new(&self.quoted()?, fold);
         found(field, Check::Like(pattern), negated)
     }

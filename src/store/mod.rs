@@ -13,6 +13,7 @@ mod experiments;
 mod follow;
 mod live_merge;
 mod maintenance;
+mod merge_model;
 mod model_versions;
 mod models;
 mod open;

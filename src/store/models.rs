@@ -99,7 +99,7 @@ impl Shared {
     }
 
     /// Fails when another model has the name. The caller holds the store's lock.
-    fn check_free(&self, name: &str) -> Result<()> {
+    pub(super) fn check_free(&self, name: &str) -> Result<()> {
         match self.model_at(&self.paths.model_file(name))? {
             Some((known, _)) => Err(Error::AlreadyExists { what: "model", name: known.name }),
             None => Ok(()),
@@ -107,7 +107,7 @@ impl Shared {
     }
 
     /// A model that may be changed. The caller holds the store's lock.
-    fn model_to_change(&self, name: &str) -> Result<RegisteredModel> {
+    pub(super) fn model_to_change(&self, name: &str) -> Result<RegisteredModel> {
         let (model, writable) = self.find_model(name)?;
         if !writable {
             let path = self.paths.model_file(name);

@@ -323,3 +323,8 @@ impl Store {
 fn is_prompt(tag: Option<&String>) -> bool {
     tag.is_some_and(|value| value == "true")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#[path = "query_tests.rs"]
+mod tests;

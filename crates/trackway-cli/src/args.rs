@@ -5,8 +5,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use trackway::Smoothing;
 
+mod models;
 mod transfer;
 
+pub use models::{
+    FindArgs, ModelAliasArgs, ModelCreateArgs, ModelDeleteArgs, ModelDescribeArgs, ModelRegisterArgs, ModelRenameArgs,
+    ModelShowArgs, ModelStageArgs, ModelTagArgs, ModelsArgs, ModelsCommand,
+};
 pub use transfer::{CopyArgs, ImportArgs, ImportSource, MlflowArgs, TableArgs, TensorboardArgs};
 
 const AFTER_HELP: &str = "\
@@ -45,12 +50,14 @@ pub enum Command {
     Log(LogArgs),
     /// Import runs of MLflow and TensorBoard, or points from CSV files: run,key,step,timestamp_ms,value
     Import(ImportArgs),
-    /// Copy runs into another store, with artifacts; again and again adds what is new
+    /// Copy runs into another store, with artifacts, and registered models; again and again adds what is new
     Copy(CopyArgs),
     /// List the experiments
     Experiments(JsonArgs),
     /// List runs, the newest first
     Runs(RunsArgs),
+    /// Keep track of registered models and their versions
+    Models(ModelsArgs),
     /// Show everything about a run but its points
     Show(ShowArgs),
     /// Print the points of a metric

@@ -11,7 +11,7 @@ mod files;
 mod forged;
 mod names;
 
-pub use bytes::{catalog_entry, codec, experiment, footer, frame, header, record};
+pub use bytes::{catalog_entry, codec, experiment, footer, frame, header, model, record};
 pub use catalogs::{catalog, catalog_forged, filter};
 pub use files::{log, segment, store_files};
 pub use forged::{log_forged, segment_forged};
@@ -23,7 +23,7 @@ use super::{Op, Setup, run_ops};
 pub type Check = fn(&[u8]);
 
 /// Every check by the name of its fuzz target.
-pub const ALL: [(&str, Check); 17] = [
+pub const ALL: [(&str, Check); 18] = [
     ("catalog", catalog),
     ("catalog_entry", catalog_entry),
     ("catalog_forged", catalog_forged),
@@ -35,6 +35,7 @@ pub const ALL: [(&str, Check); 17] = [
     ("header", header),
     ("log", log),
     ("log_forged", log_forged),
+    ("model", model),
     ("names", names),
     ("record", record),
     ("segment", segment),
