@@ -26,7 +26,7 @@ pub(super) trait Names: Clone + PartialEq {
     /// Why MLflow knows no LIKE of this text.
     fn no_like(&self) -> Option<&'static str>;
     /// Why things cannot be sorted by it.
-    fn no_order(&self) -> Option<&'static str>;
+    fn no_order(&self, language: Language) -> Option<&'static str>;
 }
 
 /// An attribute of the run itself.
@@ -148,7 +148,7 @@ impl Names for Field {
         None
     }
 
-    fn no_order(&self) -> Option<&'static str> {
+    fn no_order(&self, _language: Language) -> Option<&'static str> {
         matches!(self, Self::Dataset(_)).then_some("runs cannot be sorted by their datasets")
     }
 }

@@ -166,7 +166,7 @@ fn term<F: Names>(text: &str, of: F::Of, language: Language) -> Result<Term<F>> 
         Ok(field) => field,
         Err(reason) => return fail(name.at, reason),
     };
-    if let Some(reason) = field.no_order() {
+    if let Some(reason) = field.no_order(language) {
         return fail(name.at, reason.to_owned());
     }
     let descending = match rest {

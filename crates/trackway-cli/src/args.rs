@@ -53,7 +53,7 @@ pub enum Command {
     /// Copy runs into another store, with artifacts, and registered models; again and again adds what is new
     Copy(CopyArgs),
     /// List the experiments
-    Experiments(JsonArgs),
+    Experiments(ExperimentsArgs),
     /// List runs, the newest first
     Runs(RunsArgs),
     /// Keep track of registered models and their versions
@@ -97,6 +97,20 @@ pub struct JsonArgs {
     /// Print JSON; values that are no numbers are the strings "NaN", "Infinity" and "-Infinity"
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `experiments`.
+#[derive(Debug, Args)]
+pub struct ExperimentsArgs {
+    /// Only experiments that this matches, e.g. "name like 'digits%' and tags.team = 'vision'"
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// Sort by this, e.g. "last_update_time DESC"; may be repeated [default: experiment_id]
+    #[arg(long = "sort", value_name = "NAME [DESC]")]
+    pub sort: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: JsonArgs,
 }
 
 const VERIFY_HELP: &str = "\

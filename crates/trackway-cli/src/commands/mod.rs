@@ -32,7 +32,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Outcome {
         Command::Log(args) => log::run(args, context),
         Command::Import(args) => import::run(&args, context),
         Command::Copy(args) => copy::run(&args, context),
-        Command::Experiments(args) => experiments::run(args, context),
+        Command::Experiments(args) => experiments::run(&args, context),
         Command::Runs(args) => runs::run(&args, context),
         Command::Models(args) => models::run(&args, context),
         Command::Show(args) => show::run(&args, context),

@@ -61,3 +61,18 @@ fn models_are_described_tagged_renamed_and_deleted() {
     assert_eq!(names(&["models", "--json"]), ["letters"]);
     assert!(place.ok(&["models", "versions"]).contains("no versions"));
 }
+
+#[test]
+fn experiments_are_filtered_and_sorted() {
+    let place = Place::new();
+    for name in ["digits", "digits, old", "letters"] {
+        place.feed(&["log", "--experiment", name], b"{\"loss\": 1}").ok();
+    }
+    let names = |args: &[&str]| -> Vec<String> {
+        let list = place.json(&[&["experiments", "--json"], args].concat());
+        list.as_array().unwrap().iter().map(|experiment| experiment["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&[]).len(), 4);
+    assert_eq!(names(&["--filter", "name like 'digits%'", "--sort", "name DESC"]), ["digits, old", "digits"]);
+    assert!(place.run(&["experiments", "--filter", "loss > 1"]).error().contains("is no attribute of an experiment"));
+}
