@@ -121,13 +121,13 @@ impl Shared {
         }
     }
 
-    /// Changes an experiment under the store's lock.
+    /// Changes an experiment under the store's lock. Its time of change is `change`'s to set: tags do not move it, as in
+    /// MLflow.
     fn change_experiment(&self, id: ExperimentId, change: impl FnOnce(&mut Experiment) -> Result<()>) -> Result<()> {
         self.check_writable()?;
         let _store_lock = self.lock_file(&self.paths.store_lock())?;
         let mut experiment = self.experiment(id)?;
         change(&mut experiment)?;
-        experiment.updated_at = self.now_ms();
         self.write_experiment(&experiment)
     }
 }
@@ -252,6 +252,7 @@ impl Store {
                 return Err(Error::AlreadyExists { what: "experiment", name: name.to_owned() });
             }
             experiment.name = name.to_owned();
+            experiment.updated_at = self.shared.now_ms();
             Ok(())
         })
     }
@@ -318,6 +319,7 @@ impl Store {
         self.shared.change_experiment(id, |experiment| {
             check_active(experiment)?;
             experiment.lifecycle_stage = LifecycleStage::Deleted;
+            experiment.updated_at = self.shared.now_ms();
             Ok(())
         })
     }
@@ -343,6 +345,7 @@ impl Store {
                 return Err(Error::InvalidState { what: "experiment", name, state: "is not deleted" });
             }
             experiment.lifecycle_stage = LifecycleStage::Active;
+            experiment.updated_at = self.shared.now_ms();
             Ok(())
         })
     }

@@ -31,6 +31,7 @@ fn apply(store: &Store, operation: &Value) -> Result<()> {
             tags(&given[2]).iter().try_for_each(|(key, value)| store.set_experiment_tag(id, key, value))
         }
         "rename_experiment" => store.rename_experiment(experiment(), text(&given[2])),
+        "set_experiment_tag" => store.set_experiment_tag(experiment(), text(&given[2]), text(&given[3])),
         "delete_experiment" => store.delete_experiment(experiment()),
         "create_model" => store.create_model(NewModel { tags: tags(&given[2]), ..NewModel::new(name) }).map(|_| ()),
         "create_version" => {

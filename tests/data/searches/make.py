@@ -37,6 +37,7 @@ OPERATIONS = [
     [5000, "create_experiment", "speech_100%", {}],
     [6000, "create_experiment", "gone", {"team": "vision"}],
     [7000, "rename_experiment", "digits", "digits"],
+    [7500, "set_experiment_tag", "letters", "later", "yes"],
     [8000, "delete_experiment", "gone"],
     [9000, "create_model", "digits", {"team": "vision", "kind": "a"}],
     [9000, "create_model", "Digits", {"team": "vision"}],
@@ -71,6 +72,9 @@ def apply(what, *given):
         tracking.create_experiment(given[0], tags=[ExperimentTag(k, v) for k, v in given[1].items()])
     elif what == "rename_experiment":
         tracking.rename_experiment(tracking.get_experiment_by_name(given[0]).experiment_id, given[1])
+    elif what == "set_experiment_tag":
+        tag = ExperimentTag(given[1], given[2])
+        tracking.set_experiment_tag(tracking.get_experiment_by_name(given[0]).experiment_id, tag)
     elif what == "delete_experiment":
         tracking.delete_experiment(tracking.get_experiment_by_name(given[0]).experiment_id)
     elif what == "create_model":
