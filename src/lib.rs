@@ -41,12 +41,14 @@ pub use query::{
     BandColumn, Bands, Chart, ChartAxis, ChartColumn, ChartOptions, ChartPoint, Histogram, MetricQuery, Order,
     Smoothing,
 };
-pub use search::{Filter, RunOrder};
+pub use search::{Filter, RunOrder, Searchable};
 pub use store::{
-    Artifacts, CodecStatistics, CompactionReport, Damage, Follower, Incident, Loss, Metric, Progress, Repair,
-    RepairReport, Row, RunFilter, RunPage, RunQuery, RunWriter, Snapshot, Store, StoreStatistics, VerifyReport, View,
+    Artifacts, CodecStatistics, CompactionReport, Damage, Follower, Incident, Loss, Metric, Page, Progress, Query,
+    Repair, RepairReport, Row, RunFilter, RunPage, RunQuery, RunWriter, Snapshot, Store, StoreStatistics, VerifyReport,
+    View,
 };
 pub use types::{
     Artifact, Columns, DatasetInput, Experiment, ExperimentId, ExperimentName, LifecycleStage, MetricKey,
-    MetricSummary, NewRun, ParamKey, Point, Run, RunId, RunName, RunStatus, Stats, StatusCause, TagKey,
+    MetricSummary, ModelStage, ModelVersion, ModelVersionStatus, NewModel, NewModelVersion, NewRun, ParamKey, Point,
+    RegisteredModel, Run, RunId, RunName, RunStatus, Stats, StatusCause, TagKey,
 };

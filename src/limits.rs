@@ -24,6 +24,20 @@ pub const MAX_KEY_CHARS: usize = 250;
 /// ```
 pub const MAX_NAME_CHARS: usize = 500;
 
+/// Longest alias of a model version, in characters: MLflow's limit.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = trackway::Store::open(dir.path().join("s"))?;
+/// # use trackway::{NewModel, NewModelVersion};
+/// store.create_model(NewModel::new("digits"))?;
+/// store.create_model_version("digits", NewModelVersion::from_source("s3://models/digits/1"))?;
+/// let long = "a".repeat(trackway::limits::MAX_ALIAS_CHARS + 1);
+/// assert!(store.set_model_alias("digits", &long, 1).is_err());
+/// # Ok::<(), trackway::Error>(())
+/// ```
+pub const MAX_ALIAS_CHARS: usize = 255;
+
 /// Longest value of a param or tag, in bytes: notes and model descriptions are tags and can be long; more than this
 /// is an artifact.
 ///

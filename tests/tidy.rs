@@ -128,7 +128,7 @@ fn the_public_list_grows_only_on_purpose() {
     names.sort();
     let expected = "AppendMode Artifact Artifacts BandColumn Bands Chart ChartAxis ChartColumn ChartOptions ChartPoint CodecStatistics Columns CompactionReport Compression Damage DatasetInput Durability \
         Error ErrorKind Experiment ExperimentId ExperimentName Filter Follower Histogram Incident LifecycleStage Loss Metric MetricKey MetricQuery \
-        MetricSummary NewRun Order ParamKey Point Progress Repair RepairReport Result Row Run RunFilter RunId RunName RunOrder RunPage RunQuery RunStatus RunWriter Smoothing Snapshot \
+        MetricSummary ModelStage ModelVersion ModelVersionStatus NewModel NewModelVersion NewRun Order Page ParamKey Point Progress Query RegisteredModel Repair RepairReport Result Row Run RunFilter RunId RunName RunOrder RunPage RunQuery RunStatus RunWriter Searchable Smoothing Snapshot \
         Stats StatusCause Store StoreOptions StoreStatistics TagKey VerifyReport View";
     assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
 }

@@ -21,5 +21,6 @@ pub(crate) use find::{Search, find};
 pub(crate) use index::Index;
 pub(crate) use journal::{Journal, root_at, write_new};
 pub(crate) use known::{Brief, BriefState};
+pub(crate) use place::{fingerprint, from_hex, put_key, take_key, to_hex};
 pub(crate) use run_state::RunState;
 pub(crate) use view::Catalog;

@@ -13,6 +13,7 @@ use crate::search::{Key, Term};
 use crate::types::RunId;
 use std::borrow::Cow;
 
+const WHAT: &str = "page";
 const VERSION: u8 = 1;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -29,24 +30,8 @@ impl Place {
         bytes.extend_from_slice(&fingerprint(terms).to_le_bytes());
         bytes.extend_from_slice(&self.start.to_le_bytes());
         bytes.extend_from_slice(self.id.as_bytes());
-        for key in &self.keys {
-            match key {
-                Key::Number(value) => {
-                    bytes.push(0);
-                    bytes.extend_from_slice(&value.to_le_bytes());
-                }
-                Key::Text(text) => {
-                    bytes.push(1);
-                    put_text(&mut bytes, text);
-                }
-                Key::Nan => bytes.push(2),
-                Key::Missing => bytes.push(3),
-            }
-        }
-        bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut token, byte| {
-            token.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
-            token
-        })
+        self.keys.iter().for_each(|key| put_key(&mut bytes, key));
+        to_hex(&bytes)
     }
 
     /// The place that a token of this order says.
@@ -57,19 +42,50 @@ impl Place {
     }
 }
 
-fn from_hex(token: &str) -> Option<Vec<u8>> {
+pub(crate) fn put_key(bytes: &mut Vec<u8>, key: &Key<'_>) {
+    match key {
+        Key::Number(value) => {
+            bytes.push(0);
+            bytes.extend_from_slice(&value.to_le_bytes());
+        }
+        Key::Text(text) => {
+            bytes.push(1);
+            put_text(bytes, text);
+        }
+        Key::Nan => bytes.push(2),
+        Key::Missing => bytes.push(3),
+    }
+}
+
+pub(crate) fn take_key(reader: &mut Reader<'_>) -> Decoded<Key<'static>> {
+    Ok(match reader.u8(WHAT)? {
+        0 => Key::of_number(Some(reader.f64(WHAT)?)),
+        1 => Key::Text(Cow::Owned(reader.text(usize::MAX, WHAT)?.to_owned())),
+        2 => Key::Nan,
+        3 => Key::Missing,
+        _ => return Err(reader.error(WHAT, "its form is unknown")),
+    })
+}
+
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut token, byte| {
+        token.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
+        token
+    })
+}
+
+pub(crate) fn from_hex(token: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = token.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect();
     let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
     Some(digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 /// Tells orders apart.
-fn fingerprint(terms: &[Term]) -> u32 {
+pub(crate) fn fingerprint<F: std::fmt::Debug>(terms: &[Term<F>]) -> u32 {
     wire::crc(0, format!("{terms:?}").as_bytes())
 }
 
 fn decode(bytes: &[u8], order: u32) -> Decoded<Place> {
-    const WHAT: &str = "page";
     let mut reader = Reader::new(bytes);
     if reader.u8(WHAT)? != VERSION {
         return Err(reader.error(WHAT, "its form is unknown"));
@@ -80,13 +96,7 @@ fn decode(bytes: &[u8], order: u32) -> Decoded<Place> {
     let (start, id) = (reader.u64(WHAT)? as i64, RunId::from_bytes(reader.array(WHAT)?));
     let mut keys = Vec::new();
     while !reader.is_empty() {
-        keys.push(match reader.u8(WHAT)? {
-            0 => Key::of_number(Some(reader.f64(WHAT)?)),
-            1 => Key::Text(Cow::Owned(reader.text(usize::MAX, WHAT)?.to_owned())),
-            2 => Key::Nan,
-            3 => Key::Missing,
-            _ => return Err(reader.error(WHAT, "its form is unknown")),
-        });
+        keys.push(take_key(&mut reader)?);
     }
     Ok(Place { keys, start, id })
 }

@@ -25,13 +25,14 @@ pub(crate) enum FileType {
     Segment,
     Catalog,
     Pack,
+    Model,
 }
 
 impl FileType {
     /// All kinds, for checks that go over them.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Store, Self::Experiment, Self::Log, Self::Segment, Self::Catalog, Self::Pack];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Store, Self::Experiment, Self::Log, Self::Segment, Self::Catalog, Self::Pack, Self::Model];
 
     /// The last byte is outside ASCII, so that a transfer as text is noticed (PNG's trick).
     pub(crate) const fn magic(self) -> &'static [u8; 8] {
@@ -42,6 +43,7 @@ impl FileType {
             Self::Segment => b"TWSEGM\0\x8a",
             Self::Catalog => b"TWCATAL\x8a",
             Self::Pack => b"TWPACK\0\x8a",
+            Self::Model => b"TWMODEL\x8a",
         }
     }
 
@@ -50,7 +52,7 @@ impl FileType {
         match self {
             Self::Store => PACKS,
             Self::Catalog => CATALOG_INDEX,
-            Self::Experiment | Self::Log | Self::Segment | Self::Pack => 0,
+            Self::Experiment | Self::Log | Self::Segment | Self::Pack | Self::Model => 0,
         }
     }
 }

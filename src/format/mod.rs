@@ -14,6 +14,7 @@ pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod index;
 pub(crate) mod log;
+pub(crate) mod model;
 pub(crate) mod pack;
 pub(crate) mod record;
 pub(crate) mod segment;

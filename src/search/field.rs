@@ -3,6 +3,32 @@
 use super::Language;
 use super::token::Kind;
 
+/// The names by which things of one sort are asked for, and what their values are.
+pub(super) trait Names: Clone + PartialEq {
+    /// Which things, where several sorts share these names.
+    type Of: Copy;
+    /// For errors: what a name looks like.
+    const EXAMPLES: &'static str;
+
+    /// The field that a word of a query names, or the reason why there is none of this name; `None` when it is no name. One
+    /// in quotes alone is an attribute, whatever it holds.
+    fn named(word: &Kind, of: Self::Of, language: Language) -> Option<Result<Self, String>>;
+    fn is_number(&self) -> bool;
+    /// A number that MLflow compares with whole numbers only.
+    fn is_whole(&self) -> bool;
+    /// A number that MLflow takes in quotes too.
+    fn takes_quoted(&self) -> bool;
+    /// A text that users write numbers into.
+    fn may_be_number(&self) -> bool;
+    /// Why MLflow does not ask this one for NULL, or whether it is in a list.
+    fn no_null(&self) -> Option<&'static str>;
+    fn no_list(&self) -> Option<&'static str>;
+    /// Why MLflow knows no LIKE of this text.
+    fn no_like(&self) -> Option<&'static str>;
+    /// Why things cannot be sorted by it.
+    fn no_order(&self, language: Language) -> Option<&'static str>;
+}
+
 /// An attribute of the run itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attribute {
@@ -73,13 +99,69 @@ pub(crate) enum Field {
     Dataset(DatasetPart),
 }
 
-/// The field that a word of a query names, or the reason why there is none of this name; `None` when it is no name. One
-/// in quotes alone is an attribute, whatever it holds.
-pub(super) fn named(word: &Kind, language: Language) -> Option<Result<Field, String>> {
-    match word {
-        Kind::Word { text, quoted } => Some(field(text, *quoted, language)),
-        Kind::Quoted { text, quote: '"' | '`' } if !text.contains('.') => Some(field(text, true, language)),
-        _ => None,
+impl Names for Field {
+    type Of = ();
+    const EXAMPLES: &'static str = "a name such as metrics.loss, params.lr, tags.env or status";
+
+    fn named(word: &Kind, _of: (), language: Language) -> Option<Result<Self, String>> {
+        match word {
+            Kind::Word { text, quoted: true, behind } if !behind.is_empty() => {
+                Some(quoted_statistic(text, behind, language))
+            }
+            Kind::Word { text, quoted, .. } => Some(field(text, *quoted, language)),
+            Kind::Quoted { text, quote: '"' | '`' } if !text.contains('.') => Some(field(text, true, language)),
+            _ => None,
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        match self {
+            Self::Metric { .. } => true,
+            Self::Attribute(attribute) => attribute.is_number(),
+            _ => false,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        false
+    }
+
+    fn takes_quoted(&self) -> bool {
+        false
+    }
+
+    fn may_be_number(&self) -> bool {
+        matches!(self, Self::Param(_) | Self::Tag(_))
+    }
+
+    fn no_null(&self) -> Option<&'static str> {
+        let allowed = matches!(self, Self::Param(_) | Self::Tag(_));
+        (!allowed).then_some("MLflow asks only params and tags for NULL")
+    }
+
+    fn no_list(&self) -> Option<&'static str> {
+        let allowed = matches!(self, Self::Attribute(Attribute::RunId) | Self::Dataset(_));
+        (!allowed).then_some("MLflow knows IN for run_id and datasets only")
+    }
+
+    fn no_like(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn no_order(&self, _language: Language) -> Option<&'static str> {
+        matches!(self, Self::Dataset(_)).then_some("runs cannot be sorted by their datasets")
+    }
+}
+
+/// A statistic of a metric whose key stood in quotes: ``metrics.`val/loss`.min``.
+fn quoted_statistic(word: &str, behind: &str, language: Language) -> Result<Field, String> {
+    match field(word, true, language)? {
+        Field::Metric { key, .. } if language == Language::Wide => match statistic(&format!("{key}{behind}")) {
+            // Nothing but the statistic is meant: no metric has the empty key.
+            Some(found) if found.0 == key => Ok(Field::Metric { key: String::new(), otherwise: Some(found) }),
+            _ => Err(format!("{behind:?} is no statistic of a metric; known are .min, .max, .last and .count")),
+        },
+        _ => Err(format!("{behind:?} follows the closing quote")),
     }
 }
 

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 /// |---|---|
 /// | `A OR B`, `NOT A`, `( )` | AND binds closer than OR, NOT closer than AND |
 /// | `metrics.loss.min`, `.max`, `.last`, `.count` | unless the run has a metric of that whole name |
+/// | ``metrics.`val/loss`.min`` and so on | of the metric in quotes, whatever else the run has |
 /// | `params.lr < 0.1`, `params.lr = 0.1`, tags likewise | compares as numbers; other texts never match |
 /// | `x BETWEEN 1 AND 2` | both ends belong to it |
 /// | `NOT LIKE`, `NOT ILIKE`, `NOT BETWEEN`, `IN`, `NOT IN` | of every text |
@@ -43,17 +44,18 @@ pub struct Filter {
     artifact_root: String,
 }
 
+/// A filter of things that are asked for by fields of this type; of runs unless another one is named.
 #[derive(Clone, Debug)]
-pub(crate) enum Node {
-    All(Vec<Node>),
-    Any(Vec<Node>),
-    Not(Box<Node>),
-    Test(Test),
+pub(crate) enum Node<F = Field> {
+    All(Vec<Node<F>>),
+    Any(Vec<Node<F>>),
+    Not(Box<Node<F>>),
+    Test(Test<F>),
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Test {
-    pub(crate) field: Field,
+pub(crate) struct Test<F = Field> {
+    pub(crate) field: F,
     pub(crate) check: Check,
     pub(crate) negated: bool,
 }
@@ -126,7 +128,7 @@ impl Filter {
     }
 
     fn parse(text: &str, language: Language) -> Result<Self> {
-        Ok(Self { root: parse::filter(text, language)?, artifact_root: "mlflow-artifacts:".to_owned() })
+        Ok(Self { root: parse::filter(text, (), language)?, artifact_root: "mlflow-artifacts:".to_owned() })
     }
 
     /// What `artifact_uri` begins with: a run's is this, its experiment's id, its own id and `artifacts`, with `/` between
@@ -154,7 +156,7 @@ impl Filter {
     /// # Ok::<(), trackway::Error>(())
     /// ```
     pub fn matches(&self, run: &Run) -> bool {
-        self.root.holds(run, &self.artifact_root)
+        self.root.holds(&|test| test.holds(run, &self.artifact_root))
     }
 }
 
@@ -165,13 +167,14 @@ impl Filter {
     }
 }
 
-impl Node {
-    fn holds(&self, run: &Run, artifacts: &str) -> bool {
+impl<F> Node<F> {
+    /// The verdict that those on the single tests add up to.
+    pub(super) fn holds(&self, verdict: &impl Fn(&Test<F>) -> bool) -> bool {
         match self {
-            Self::All(nodes) => nodes.iter().all(|node| node.holds(run, artifacts)),
-            Self::Any(nodes) => nodes.iter().any(|node| node.holds(run, artifacts)),
-            Self::Not(node) => !node.holds(run, artifacts),
-            Self::Test(test) => test.holds(run, artifacts),
+            Self::All(nodes) => nodes.iter().all(|node| node.holds(verdict)),
+            Self::Any(nodes) => nodes.iter().any(|node| node.holds(verdict)),
+            Self::Not(node) => !node.holds(verdict),
+            Self::Test(test) => verdict(test),
         }
     }
 }
@@ -228,7 +231,9 @@ impl Test {
             })
         })
     }
+}
 
+impl<F> Test<F> {
     /// Whether a number meets it, or that there is none.
     pub(crate) fn number(&self, value: Option<f64>) -> bool {
         match (&self.check, value) {

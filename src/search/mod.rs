@@ -1,5 +1,7 @@
-//! What people ask for when they look for runs: filters and orders, from text to a verdict. Pure; knows no store.
+//! What people ask for when they look for runs, experiments and models: filters and orders, from text to a verdict. Pure;
+//! knows no store.
 
+pub(crate) mod entity;
 mod field;
 mod filter;
 mod like;
@@ -10,17 +12,19 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub use entity::Searchable;
 pub use filter::Filter;
 pub use order::RunOrder;
 
+pub(crate) use entity::{EntityField, PROMPT_TAG};
 pub(crate) use field::{Attribute, DatasetPart, Field, Statistic};
 pub(crate) use filter::{Check, Comparison, NAME_TAG, Node, PARENT_TAG, Test, USER_TAG, artifact_uri};
 pub(crate) use order::{Key, Term, key};
 
 /// Which words are understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Language {
-    /// What MLflow's `search_runs` takes, and nothing else.
+pub(crate) enum Language {
+    /// What MLflow's searches take, and nothing else.
     Mlflow,
     /// More than that, and that with the same meaning.
     Wide,

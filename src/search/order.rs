@@ -1,7 +1,7 @@
 //! The order of found runs.
 
 use super::Language;
-use super::field::{Attribute, Field, named};
+use super::field::{Attribute, Field, Names};
 use super::filter::{self, metric_value};
 use super::token::{Kind, tokens};
 use crate::error::{Error, Result};
@@ -20,6 +20,7 @@ const WHAT: &str = "order";
 /// ```
 /// use trackway::RunOrder;
 /// let order = RunOrder::new(&["metrics.loss", "params.lr DESC"])?;
+/// let best = RunOrder::new(&["metrics.`val/loss`.min"])?; // the run with the lowest minimum first
 /// # Ok::<(), trackway::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,8 +29,8 @@ pub struct RunOrder {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Term {
-    pub(crate) field: Field,
+pub(crate) struct Term<F = Field> {
+    pub(crate) field: F,
     pub(crate) descending: bool,
 }
 
@@ -104,15 +105,7 @@ impl RunOrder {
     }
 
     fn parse(texts: &[impl AsRef<str>], language: Language) -> Result<Self> {
-        let mut terms: Vec<Term> = Vec::new();
-        for text in texts {
-            let term = term(text.as_ref(), language)?;
-            if terms.iter().any(|known| known.field == term.field) {
-                return Err(Error::query(WHAT, text.as_ref(), 0, "this field was named before"));
-            }
-            terms.push(term);
-        }
-        Ok(Self { terms })
+        Ok(Self { terms: terms(texts, (), language)? })
     }
 
     /// How two runs stand to each other. Never equal for two runs with different ids.
@@ -151,16 +144,31 @@ pub(crate) fn key<'a>(field: &Field, run: &'a Run) -> Key<'a> {
     }
 }
 
-fn term(text: &str, language: Language) -> Result<Term> {
+/// The fields that things are sorted by, each named once.
+pub(super) fn terms<F: Names>(texts: &[impl AsRef<str>], of: F::Of, language: Language) -> Result<Vec<Term<F>>> {
+    let mut terms: Vec<Term<F>> = Vec::new();
+    for text in texts {
+        let term = term(text.as_ref(), of, language)?;
+        if terms.iter().any(|known| known.field == term.field) {
+            return Err(Error::query(WHAT, text.as_ref(), 0, "this field was named before"));
+        }
+        terms.push(term);
+    }
+    Ok(terms)
+}
+
+fn term<F: Names>(text: &str, of: F::Of, language: Language) -> Result<Term<F>> {
     let fail = |at, reason: String| Err(Error::query(WHAT, text, at, reason));
     let words = tokens(WHAT, text)?;
     let Some((name, rest)) = words.split_first() else { return fail(0, "expected a name, found nothing".to_owned()) };
-    let none = || Err("expected a name such as metrics.loss or start_time".to_owned());
-    let field = match named(&name.kind, language).unwrap_or_else(none) {
-        Ok(Field::Dataset(_)) => return fail(name.at, "runs cannot be sorted by their datasets".to_owned()),
+    let none = || Err(format!("expected {}", F::EXAMPLES));
+    let field = match F::named(&name.kind, of, language).unwrap_or_else(none) {
         Ok(field) => field,
         Err(reason) => return fail(name.at, reason),
     };
+    if let Some(reason) = field.no_order(language) {
+        return fail(name.at, reason.to_owned());
+    }
     let descending = match rest {
         [] => false,
         [direction] => match &direction.kind {

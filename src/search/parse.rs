@@ -10,12 +10,13 @@
 //! ```
 
 use super::Language;
-use super::field::{Attribute, Field, named};
+use super::field::Names;
 use super::filter::{Check, Comparison, Node, Test};
 use super::like::Pattern;
 use super::token::{Kind, Token, tokens};
 use crate::error::{Error, Result};
 use regex::Regex;
+use std::marker::PhantomData;
 
 const WHAT: &str = "filter";
 /// Parentheses and NOTs within each other: far more than people write, and far less than a stack holds.
@@ -25,11 +26,12 @@ const MAX_DEPTH: usize = 100;
 ///
 /// # Errors
 /// [`Error::InvalidQuery`].
-pub(super) fn filter(text: &str, language: Language) -> Result<Node> {
+pub(super) fn filter<F: Names>(text: &str, of: F::Of, language: Language) -> Result<Node<F>> {
     if text.is_empty() {
         return Ok(Node::All(Vec::new()));
     }
-    let mut parser = Parser { text, tokens: tokens(WHAT, text)?, next: 0, language, depth: 0 };
+    let mut parser =
+        Parser { text, tokens: tokens(WHAT, text)?, next: 0, of, language, depth: 0, names: PhantomData::<F> };
     if parser.tokens.is_empty() {
         return match language {
             Language::Wide => Ok(Node::All(Vec::new())),
@@ -43,15 +45,17 @@ pub(super) fn filter(text: &str, language: Language) -> Result<Node> {
     }
 }
 
-struct Parser<'a> {
+struct Parser<'a, F: Names> {
     text: &'a str,
     tokens: Vec<Token>,
     next: usize,
+    of: F::Of,
     language: Language,
     depth: usize,
+    names: PhantomData<F>,
 }
 
-impl Parser<'_> {
+impl<F: Names> Parser<'_, F> {
     fn peek(&self) -> Option<&Kind> {
         self.tokens.get(self.next).map(|token| &token.kind)
     }
@@ -75,7 +79,7 @@ impl Parser<'_> {
 
     fn is_keyword(&self, ahead: usize, keyword: &str) -> bool {
         let token = self.tokens.get(self.next + ahead).map(|token| &token.kind);
-        matches!(token, Some(Kind::Word { text, quoted: false }) if text.eq_ignore_ascii_case(keyword))
+        matches!(token, Some(Kind::Word { text, quoted: false, .. }) if text.eq_ignore_ascii_case(keyword))
     }
 
     fn accept(&mut self, keyword: &str) -> bool {
@@ -84,7 +88,7 @@ impl Parser<'_> {
         found
     }
 
-    fn any(&mut self) -> Result<Node> {
+    fn any(&mut self) -> Result<Node<F>> {
         let mut nodes = vec![self.all()?];
         while self.is_wide() && self.accept("OR") {
             nodes.push(self.all()?);
@@ -92,7 +96,7 @@ impl Parser<'_> {
         Ok(if nodes.len() == 1 { nodes.swap_remove(0) } else { Node::Any(nodes) })
     }
 
-    fn all(&mut self) -> Result<Node> {
+    fn all(&mut self) -> Result<Node<F>> {
         self.accept("AND");
         let mut nodes = vec![self.one()?];
         loop {
@@ -105,7 +109,7 @@ impl Parser<'_> {
         }
     }
 
-    fn one(&mut self) -> Result<Node> {
+    fn one(&mut self) -> Result<Node<F>> {
         if !self.is_wide() {
             return self.test();
         }
@@ -137,19 +141,19 @@ impl Parser<'_> {
         }
     }
 
-    fn name(&mut self) -> Result<Field> {
+    fn name(&mut self) -> Result<F> {
         let at = self.at();
         if matches!(self.peek(), Some(Kind::Open)) {
             return self.fail(at, "MLflow's filters know no parentheses, OR and NOT");
         }
-        let Some(named) = self.peek().and_then(|word| named(word, self.language)) else {
-            return self.expected("a name such as metrics.loss, params.lr, tags.env or status");
+        let Some(named) = self.peek().and_then(|word| F::named(word, self.of, self.language)) else {
+            return self.expected(F::EXAMPLES);
         };
         self.next += 1;
         named.or_else(|reason| self.fail(at, reason))
     }
 
-    fn test(&mut self) -> Result<Node> {
+    fn test(&mut self) -> Result<Node<F>> {
         let field = self.name()?;
         if let Some(Kind::Operator(operator)) = self.peek() {
             let (operator, at) = (*operator, self.at());
@@ -162,11 +166,9 @@ impl Parser<'_> {
             if !self.accept("NULL") {
                 return self.expected("NULL");
             }
-            let allowed = self.is_wide() || matches!(field, Field::Param(_) | Field::Tag(_));
-            return if allowed {
-                found(field, Check::Missing, negated)
-            } else {
-                self.fail(at, "MLflow asks only params and tags for NULL")
+            return match field.no_null() {
+                Some(reason) if !self.is_wide() => self.fail(at, reason),
+                _ => found(field, Check::Missing, negated),
             };
         }
         let negated = self.accept("NOT");
@@ -189,7 +191,7 @@ impl Parser<'_> {
         }
     }
 
-    fn compare(&mut self, field: Field, operator: &str, at: usize) -> Result<Node> {
+    fn compare(&mut self, field: F, operator: &str, at: usize) -> Result<Node<F>> {
         if !self.is_wide() && matches!(operator, "==" | "<>" | "=~" | "!~") {
             return self.fail(at, format!("MLflow's filters know no {operator}"));
         }
@@ -202,10 +204,10 @@ impl Parser<'_> {
             ">=" => Comparison::GreaterOrEqual,
             _ => return self.regex(field, operator == "!~", at),
         };
-        if is_number(&field) {
-            return found(field, Check::Number(comparison, self.number()?), false);
+        if field.is_number() {
+            return found(field.clone(), Check::Number(comparison, self.number_for(&field)?), false);
         }
-        let as_number = self.is_wide() && matches!(field, Field::Param(_) | Field::Tag(_));
+        let as_number = self.is_wide() && field.may_be_number();
         match comparison {
             _ if as_number && matches!(self.peek(), Some(Kind::Number { .. })) => {
                 found(field, Check::Number(comparison, self.number()?), false)
@@ -229,6 +231,25 @@ impl Parser<'_> {
         }
     }
 
+    /// MLflow compares versions and some times with whole numbers only, and takes those of versions in quotes too.
+    fn number_for(&mut self, field: &F) -> Result<f64> {
+        let found = match self.peek() {
+            Some(Kind::Number { text, value }) => Some((is_whole(text), *value)),
+            Some(Kind::Quoted { text, quote: '\'' | '"' }) if field.takes_quoted() && is_whole(text) => {
+                text.parse().ok().map(|value| (true, value))
+            }
+            _ => None,
+        };
+        match found {
+            Some((false, _)) if !self.is_wide() && field.is_whole() => self.expected("a whole number"),
+            Some((_, value)) => {
+                self.next += 1;
+                Ok(value)
+            }
+            None => self.expected("a number without quotes"),
+        }
+    }
+
     fn quoted(&mut self) -> Result<String> {
         match self.peek() {
             Some(Kind::Quoted { text, quote: '\'' | '"' }) => {
@@ -240,17 +261,20 @@ impl Parser<'_> {
         }
     }
 
-    fn text_only(&self, field: &Field, what: &str, at: usize) -> Result<()> {
-        if is_number(field) { self.fail(at, format!("{what} is for texts, and this is a number")) } else { Ok(()) }
+    fn text_only(&self, field: &F, what: &str, at: usize) -> Result<()> {
+        if field.is_number() { self.fail(at, format!("{what} is for texts, and this is a number")) } else { Ok(()) }
     }
 
-    fn like(&mut self, field: Field, negated: bool, fold: bool, at: usize) -> Result<Node> {
+    fn like(&mut self, field: F, negated: bool, fold: bool, at: usize) -> Result<Node<F>> {
         self.text_only(&field, "LIKE", at)?;
+        if let (false, Some(reason)) = (self.is_wide(), field.no_like()) {
+            return self.fail(at, reason);
+        }
         let pattern = Pattern::new(&self.quoted()?, fold);
         found(field, Check::Like(pattern), negated)
     }
 
-    fn regex(&mut self, field: Field, negated: bool, at: usize) -> Result<Node> {
+    fn regex(&mut self, field: F, negated: bool, at: usize) -> Result<Node<F>> {
         self.text_only(&field, "a regular expression", at)?;
         let at = self.at();
         match Regex::new(&self.quoted()?) {
@@ -259,11 +283,10 @@ impl Parser<'_> {
         }
     }
 
-    fn list(&mut self, field: Field, negated: bool, at: usize) -> Result<Node> {
+    fn list(&mut self, field: F, negated: bool, at: usize) -> Result<Node<F>> {
         self.text_only(&field, "IN", at)?;
-        let allowed = matches!(field, Field::Attribute(Attribute::RunId) | Field::Dataset(_));
-        if !self.is_wide() && !allowed {
-            return self.fail(at, "MLflow knows IN for run_id and datasets only");
+        if let (false, Some(reason)) = (self.is_wide(), field.no_list()) {
+            return self.fail(at, reason);
         }
         if !matches!(self.peek(), Some(Kind::Open)) {
             return self.expected("a list in parentheses");
@@ -278,8 +301,8 @@ impl Parser<'_> {
         found(field, Check::In(texts), negated)
     }
 
-    fn between(&mut self, field: Field, negated: bool, at: usize) -> Result<Node> {
-        if !is_number(&field) && !matches!(field, Field::Param(_) | Field::Tag(_)) {
+    fn between(&mut self, field: F, negated: bool, at: usize) -> Result<Node<F>> {
+        if !field.is_number() && !field.may_be_number() {
             return self.fail(at, "BETWEEN is for numbers, and this is a text");
         }
         let low = self.number()?;
@@ -291,16 +314,12 @@ impl Parser<'_> {
     }
 }
 
-fn is_number(field: &Field) -> bool {
-    match field {
-        Field::Metric { .. } => true,
-        Field::Attribute(attribute) => attribute.is_number(),
-        _ => false,
-    }
+fn is_whole(number: &str) -> bool {
+    number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every rule ends in it")]
-fn found(field: Field, check: Check, negated: bool) -> Result<Node> {
+fn found<F>(field: F, check: Check, negated: bool) -> Result<Node<F>> {
     Ok(Node::Test(Test { field, check, negated }))
 }
 

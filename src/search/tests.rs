@@ -134,6 +134,7 @@ fn what_mlflow_refuses_is_refused_with_its_place() {
         ("metrics. = 1", 0),
         ("models.a = 1", 0),
         ("metrics.a = 1;", 13),
+        ("metrics.`a`.min = 1", 0),
     ];
     for (text, place) in refused {
         match Filter::mlflow(text) {
@@ -156,6 +157,7 @@ fn the_wide_language_knows_more() {
         "metrics.loss.min = -0.75 and metrics.loss.max = 1.25 and metrics.loss.count = 5 and metrics.loss.last = .25",
         "metrics.train.max = 5",
         "metrics.train.min = 0",
+        "metrics.`train`.max = 2 and metrics.`loss`.count = 5 and metric.\"eval/f1 score\".last = 0.7",
         "metrics.loss between 0.25 and 0.25 and metrics.loss not between 0.5 and 1",
         "params.opt rlike '^ad' and params.opt =~ 'm$' and params.opt !~ 'sgd'",
         "params.opt in ('sgd', 'adam') and status in ('FINISHED') and tags.env not in ('test')",
@@ -167,6 +169,7 @@ fn the_wide_language_knows_more() {
     ];
     let fails = [
         "metrics.`loss.min` = -0.75",
+        "metrics.`train.max`.min = 0",
         "params.opt < 3",
         "params.opt != 3",
         "metrics.nan not between 1 and 2",
@@ -193,6 +196,8 @@ fn mistakes_are_explained() {
             "params.a < 'b'",
             "filter, character 12: expected a number without quotes: texts have no order here, found 'b'",
         ),
+        ("metrics.`a`.mean > 1", "filter, character 1: \".mean\" is no statistic of a metric"),
+        ("tags.`a`.min = 'b'", "filter, character 1: \".min\" follows the closing quote"),
         ("acc > 1", "filter, character 1: \"acc\" is no attribute of a run"),
     ];
     for (text, expected) in explained {

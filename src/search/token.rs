@@ -12,10 +12,12 @@ pub(super) struct Token {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
-    /// A bare name or keyword; dots belong to it. With `quoted`, the key behind its first dot stood in quotes.
+    /// A bare name or keyword; dots belong to it. With `quoted`, the key behind its first dot stood in quotes, and `behind`
+    /// is what follows them, from a dot on.
     Word {
         text: String,
         quoted: bool,
+        behind: String,
     },
     /// A text in single or double quotes, or a name in double quotes or backquotes: its place decides.
     Quoted {
@@ -89,7 +91,9 @@ impl<'a> Characters<'a> {
             }
             _ => false,
         };
-        Ok(Kind::Word { text, quoted })
+        let behind =
+            if quoted && self.peek() == Some('.') { self.take_while(is_bare).to_owned() } else { String::new() };
+        Ok(Kind::Word { text, quoted, behind })
     }
 
     fn number(&mut self) -> Result<Kind> {
@@ -167,7 +171,7 @@ mod tests {
     }
 
     fn word(text: &str, quoted: bool) -> Kind {
-        Kind::Word { text: text.to_owned(), quoted }
+        Kind::Word { text: text.to_owned(), quoted, behind: String::new() }
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Artifacts {
 }
 
 /// Checks a path and splits it; the empty path is the folder itself.
-fn parts(path: &str) -> Result<Vec<&str>> {
+pub(super) fn parts(path: &str) -> Result<Vec<&str>> {
     let wrong = |reason: &str| Err(Error::invalid("artifact path", format!("{path:?} {reason}")));
     if path.len() > limits::MAX_ARTIFACT_PATH_BYTES {
         let (limit, found) = (limits::MAX_ARTIFACT_PATH_BYTES as u64, path.len() as u64);

@@ -1,18 +1,11 @@
 //! Experiments: one small file each, replaced as a whole under the store's lock.
 
-use super::open::read_start;
-use super::{Shared, Store, twice};
-use crate::catalog::write_new;
+use super::{Shared, Store, small_file, twice};
 use crate::error::{Error, IoContext, Result};
 use crate::format::experiment;
-use crate::format::header::{BODY_AT, FileType, Header, decode_body, encode_file};
-use crate::log::header_error;
-use crate::types::{Experiment, ExperimentId, ExperimentName, FileId, LifecycleStage, TagKey, check_value};
+use crate::format::header::FileType;
+use crate::types::{Experiment, ExperimentId, ExperimentName, LifecycleStage, TagKey, check_value};
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
-
-/// Longest file of an experiment: thousands of the longest tags.
-pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// The experiment that every store has.
 pub(super) const DEFAULT_NAME: &str = "Default";
@@ -37,27 +30,8 @@ impl Shared {
 
     fn read_experiment(&self, id: ExperimentId) -> Result<Experiment> {
         let path = self.paths.experiment_file(id);
-        let file = match self.env.fs.open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(Error::not_found("experiment", id));
-            }
-            // A folder, a link, a FIFO in its place.
-            Err(error) if matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::InvalidInput) => {
-                return Err(Error::corrupt(&path, 0, error.to_string()));
-            }
-            file => file.at(&path, "open")?,
-        };
-        if file.len().at(&path, "measure")? > MAX_FILE_BYTES {
-            return Err(Error::corrupt(&path, 0, "it is far longer than the file of an experiment"));
-        }
-        let bytes = read_start(&*file, &path, MAX_FILE_BYTES)?;
-        let header = Header::decode(&bytes, FileType::Experiment).map_err(|error| header_error(&path, error))?;
-        let corrupt = |at: usize| {
-            let path = &path;
-            move |error: crate::format::DecodeError| Error::corrupt(path, (at + error.offset) as u64, error.to_string())
-        };
-        let body = decode_body(&bytes, &header).map_err(corrupt(0))?;
-        let experiment = experiment::decode(body).map_err(corrupt(BODY_AT))?;
+        let found = small_file::read(&self.env, &path, FileType::Experiment, experiment::decode)?;
+        let (experiment, _) = found.ok_or_else(|| Error::not_found("experiment", id))?;
         if experiment.id != id {
             return Err(Error::corrupt(&path, 0, format!("it is the file of experiment {}", experiment.id)));
         }
@@ -89,10 +63,8 @@ impl Shared {
     pub(super) fn write_experiment(&self, experiment: &Experiment) -> Result<()> {
         let runs = self.paths.runs(experiment.id);
         self.env.fs.create_dir_all(&runs).at(&runs, "create")?;
-        let file_id = FileId(self.env.clock.random_id());
-        let header = Header::new(FileType::Experiment, file_id, [0; 16]);
-        let bytes = encode_file(&header, &experiment::encode(experiment));
-        write_new(&self.env, &self.paths.experiment_file(experiment.id), &bytes)?;
+        let path = self.paths.experiment_file(experiment.id);
+        small_file::write(&self.env, &path, FileType::Experiment, &experiment::encode(experiment))?;
         self.sync_experiment(experiment.id)
     }
 
@@ -149,13 +121,13 @@ impl Shared {
         }
     }
 
-    /// Changes an experiment under the store's lock.
+    /// Changes an experiment under the store's lock. Its time of change is `change`'s to set: tags do not move it, as in
+    /// MLflow.
     fn change_experiment(&self, id: ExperimentId, change: impl FnOnce(&mut Experiment) -> Result<()>) -> Result<()> {
         self.check_writable()?;
         let _store_lock = self.lock_file(&self.paths.store_lock())?;
         let mut experiment = self.experiment(id)?;
         change(&mut experiment)?;
-        experiment.updated_at = self.now_ms();
         self.write_experiment(&experiment)
     }
 }
@@ -280,6 +252,7 @@ impl Store {
                 return Err(Error::AlreadyExists { what: "experiment", name: name.to_owned() });
             }
             experiment.name = name.to_owned();
+            experiment.updated_at = self.shared.now_ms();
             Ok(())
         })
     }
@@ -346,6 +319,7 @@ impl Store {
         self.shared.change_experiment(id, |experiment| {
             check_active(experiment)?;
             experiment.lifecycle_stage = LifecycleStage::Deleted;
+            experiment.updated_at = self.shared.now_ms();
             Ok(())
         })
     }
@@ -371,6 +345,7 @@ impl Store {
                 return Err(Error::InvalidState { what: "experiment", name, state: "is not deleted" });
             }
             experiment.lifecycle_stage = LifecycleStage::Active;
+            experiment.updated_at = self.shared.now_ms();
             Ok(())
         })
     }

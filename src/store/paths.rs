@@ -7,12 +7,14 @@
 //! experiments/ID/runs/RUN/LOG-SALT.seg       a segment: sealed points; LOG is the first of its logs
 //! experiments/ID/runs/RUN/artifacts/...      artifacts, as plain files
 //! experiments/ID/packs/NAME.pack             a pack: segments of many small runs that have ended
+//! models/HASH.tw                             a registered model with its versions; HASH is that of its name
 //! catalog/catalog.tw                         derived index of all runs
 //! locks/...                                  held for moments, the store's while the catalog is written anew
 //! quarantine/...                             damaged pieces that were set aside
 //! trash/...                                  run folders on their way out
 //! ```
 
+use crate::format::model::file_stem;
 use crate::types::{ExperimentId, LogId, RunId};
 use std::path::{Path, PathBuf};
 
@@ -73,6 +75,15 @@ impl Paths {
         self.experiment(id).join("packs")
     }
 
+    pub(crate) fn models(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
+    /// Where the model of this name is.
+    pub(crate) fn model_file(&self, name: &str) -> PathBuf {
+        self.models().join(format!("{}.tw", file_stem(name)))
+    }
+
     pub(crate) fn catalog_dir(&self) -> PathBuf {
         self.root.join("catalog")
     }
@@ -85,7 +96,7 @@ impl Paths {
         self.root.join("locks")
     }
 
-    /// Held while experiments or the catalog change.
+    /// Held while experiments, models or the catalog change.
     pub(crate) fn store_lock(&self) -> PathBuf {
         self.locks().join("store")
     }
@@ -134,6 +145,12 @@ pub(crate) fn parse_run_entry(name: &str) -> RunEntryName {
         Some((_, "log-new" | "seg-new")) => RunEntryName::Temporary,
         _ => RunEntryName::Other,
     }
+}
+
+/// Whether a name in the folder of the models is that of one: a hash has one spelling.
+pub(crate) fn is_model_file(name: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    name.strip_suffix(".tw").is_some_and(|stem| stem.len() == 32 && stem.bytes().all(is_digit))
 }
 
 #[cfg(test)]

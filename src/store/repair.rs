@@ -4,18 +4,18 @@
 //! file is durable in `quarantine/` before its place is given up, and what takes its place is durable before it goes. What a
 //! run's files no longer say and the catalog still knows is written to a file of the run before the catalog forgets it.
 
-use super::experiments::{DEFAULT_NAME, MAX_FILE_BYTES};
+use super::experiments::DEFAULT_NAME;
 use super::maintenance::{Progress, seal_pending};
-use super::open::{check_store_file, read_start, write_store_file};
-use super::paths::Paths;
+use super::open::{check_store_file, write_store_file};
+use super::paths::{Paths, is_model_file};
 use super::quarantine::{copy_aside, move_aside};
 use super::verify::{Damage, Found, Kind, Survey, read_catalog};
-use super::{Incident, Shared, Store, lock};
+use super::{Incident, Shared, Store, lock, small_file};
 use crate::catalog::Journal;
 use crate::env::{Env, FileKind};
 use crate::error::{Error, IoContext, Result};
 use crate::format::experiment;
-use crate::format::header::{FileType, HEADER_LEN, Header, decode_body, is_ours, rebuild, rebuild_like};
+use crate::format::header::{FileType, HEADER_LEN, Header, is_ours, rebuild_like};
 use crate::options::StoreOptions;
 use crate::types::{Experiment, ExperimentId, FileId, RunId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +90,8 @@ impl Store {
     /// [`Self::verify`] finds nothing wrong. Nothing is deleted: the damaged files are in the store's folder `quarantine`.
     ///
     /// Of a damaged segment the chunks that pass their checksums are kept, of a log the frames before the damaged one; the
-    /// catalog is made anew, and so is the file of an experiment, with the name that its runs remember. Params, tags and
+    /// catalog is made anew, and so is the file of an experiment, with the name that its runs remember. A registered model whose
+    /// file is damaged is no longer in the store: nothing else knows of it. Params, tags and
     /// status that only the catalog still knows are written to the run. Reads the store at least twice. Works beside
     /// writers; what they are writing is left alone. A damaged `store.tw` keeps a store from being opened at all:
     /// [`StoreOptions::repair`] mends that too.
@@ -173,8 +174,10 @@ impl Shared {
             self.repair_run(experiment, run, &paths, report)?;
         }
         for found in corrupt() {
-            if let Kind::Experiment(id) = found.kind {
-                report.repairs.push(self.repair_experiment(id)?);
+            match found.kind {
+                Kind::Experiment(id) => report.repairs.push(self.repair_experiment(id)?),
+                Kind::Model => report.repairs.push(self.repair_model(&found.damage.path)?),
+                _ => {}
             }
         }
         Ok(())
@@ -230,10 +233,8 @@ impl Shared {
 
     /// The experiment, when its file has a damaged header and a body that passes its checksum.
     fn salvage_experiment(&self, id: ExperimentId, path: &Path) -> Option<Experiment> {
-        let bytes = read_start(&*self.env.fs.open(path).ok()?, path, MAX_FILE_BYTES).ok()?;
-        let file_id = rebuild(&bytes, FileType::Experiment, [0; 16])?;
-        let body = decode_body(&bytes, &Header::new(FileType::Experiment, file_id, [0; 16])).ok()?;
-        experiment::decode(body).ok().filter(|experiment| experiment.id == id)
+        let found = small_file::salvage(&self.env, path, FileType::Experiment, experiment::decode);
+        found.filter(|experiment| experiment.id == id)
     }
 }
 
@@ -284,7 +285,7 @@ fn mend_store_file(env: &Env, paths: &Paths) -> Result<Option<Repair>> {
 /// writes its number into each.
 fn others_are_ours(env: &Env, paths: &Paths) -> Result<bool> {
     let mut known = 0;
-    let mut folders = vec![paths.experiments(), paths.catalog_dir()];
+    let mut folders = vec![paths.experiments(), paths.models(), paths.catalog_dir()];
     while let Some(folder) = folders.pop() {
         for entry in env.fs.read_dir(&folder).unwrap_or_default() {
             let path = folder.join(&entry.name);
@@ -296,6 +297,7 @@ fn others_are_ours(env: &Env, paths: &Paths) -> Result<bool> {
                 _ if entry.kind != FileKind::File => continue,
                 _ if entry.name == "catalog.tw" => FileType::Catalog,
                 _ if entry.name == "experiment.tw" => FileType::Experiment,
+                _ if folder == paths.models() && is_model_file(&entry.name) => FileType::Model,
                 Some((_, "seg")) => FileType::Segment,
                 Some((_, "log")) => FileType::Log,
                 Some((_, "pack")) => FileType::Pack,

@@ -70,6 +70,7 @@ pub(super) enum Kind {
     Experiment(ExperimentId),
     /// What holds the segments of a pack together.
     Pack(ExperimentId),
+    Model,
     /// A log or segment, or what is in the place of one.
     OfRun(ExperimentId, RunId),
 }
@@ -151,6 +152,7 @@ impl Shared {
                     experiment => experiment.map(|_| ()),
                 },
                 Kind::Pack(experiment) => check_pack(self, path, *experiment, &mut survey),
+                Kind::Model => self.model_at(path).map(|_| ()),
                 Kind::OfRun(_, run) => check_run_file(self, path, *run, *kind, &mut survey),
             };
             if let Err(error) = checked {
@@ -170,6 +172,7 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Kind)>> {
         all.push((shared.paths.catalog_file(), Kind::Catalog));
     }
     all.extend(shared.experiment_ids()?.into_iter().map(|id| (shared.paths.experiment_file(id), Kind::Experiment(id))));
+    all.extend(shared.model_files()?.into_iter().map(|path| (path, Kind::Model)));
     for experiment in shared.experiment_ids()? {
         all.extend(shared.pack_paths(experiment)?.into_iter().map(|path| (path, Kind::Pack(experiment))));
     }

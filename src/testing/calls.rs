@@ -120,6 +120,13 @@ impl Runner {
                 let done = store(second)?.compact(&mut |_| {}).map(|_| ());
                 Some((second, Action::Complete { second, remove: true }, done))
             }
+            Op::Registry { second, what } => {
+                let run = match what.run() {
+                    Some(run) => Some(self.pick_run(run)?),
+                    None => None,
+                };
+                Some((second, Action::Registry(what, run), what.call(store(second)?, run)))
+            }
             op => self.on_experiments(op),
         }
     }

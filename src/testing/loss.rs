@@ -15,7 +15,7 @@ impl Model {
     /// Takes what a power loss has left, when it is one of the allowed states; everybody is gone then.
     pub(super) fn settle_power_loss(&mut self, seen: &Seen) -> Checked {
         self.kill(None);
-        self.check_experiments(seen)?;
+        self.check_small(seen)?;
         if let Some(id) = seen.runs.keys().find(|id| !self.runs.contains_key(id)) {
             return Err(format!("run {id} was never created"));
         }

@@ -28,12 +28,14 @@ mod models;
 mod observe;
 mod op;
 mod pools;
+mod registry;
 mod run;
 mod sum;
 
 pub use campaign::{Campaign, Tally, Violation};
 pub use case::Case;
 pub use op::Op;
+pub use registry::RegistryOp;
 
 use crate::env::sim::Crash as SimCrash;
 use run::Runner;

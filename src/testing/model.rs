@@ -4,8 +4,10 @@
 //! to survive a power loss or not. What readers must see is the sum of the events; what they may see after a power
 //! loss is the sum of a prefix of each writer's events and any of the uncertain ones from outside.
 
+use super::RegistryOp;
 use super::observe::{Checked, Seen, SeenRun};
 use super::pools::Bits;
+use super::registry::Registry;
 use super::sum::Sum;
 use crate::{ErrorKind, RunId, RunStatus, StatusCause};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +76,8 @@ pub(super) enum Action {
     TagExperiment(String, String, String),
     UntagExperiment(String, String),
     SetExperimentDeleted(String, bool),
+    /// With the run that it is about.
+    Registry(RegistryOp, Option<RunId>),
     CreateRun {
         id: RunId,
         experiment: String,
@@ -126,6 +130,7 @@ pub(super) type Answer = (Result<(), ErrorKind>, Vec<Model>);
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     experiments: Vec<ExperimentModel>,
+    registry: Registry,
     pub(super) runs: BTreeMap<RunId, RunModel>,
     writers: BTreeMap<usize, WriterModel>,
     day: u64,
@@ -136,7 +141,8 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn new(medium: bool) -> Self {
         let default = ExperimentModel { name: "Default".to_owned(), ..ExperimentModel::default() };
-        Self { experiments: vec![default], runs: BTreeMap::new(), writers: BTreeMap::new(), day: 0, medium }
+        let (experiments, registry) = (vec![default], Registry::default());
+        Self { experiments, registry, runs: BTreeMap::new(), writers: BTreeMap::new(), day: 0, medium }
     }
 
     /// What the action does. `certain`: it was acknowledged, so that what it promises to be durable is.
@@ -219,6 +225,8 @@ impl Model {
             }
             Action::Complete { second, remove } => return Ok(self.complete(*second, *remove, certain)),
             Action::Advance => self.day += 1,
+            Action::Registry(_, Some(run)) if self.sum(*run).is_none() => return Err(ErrorKind::NotFound),
+            Action::Registry(op, run) => self.registry.apply(*op, *run)?,
             about_experiments => self.change_experiment(about_experiments)?,
         }
         Ok(Vec::new())
@@ -372,7 +380,7 @@ impl Model {
 
     /// Whether a store shows exactly this.
     pub(super) fn check(&self, seen: &Seen) -> Checked {
-        self.check_experiments(seen)?;
+        self.check_small(seen)?;
         let shown: BTreeSet<RunId> = self.runs.keys().copied().filter(|id| self.sum(*id).is_some()).collect();
         let found: BTreeSet<RunId> = seen.runs.keys().copied().collect();
         if shown != found {
@@ -386,7 +394,9 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn check_experiments(&self, seen: &Seen) -> Checked {
+    /// What is durable when its call returns.
+    pub(super) fn check_small(&self, seen: &Seen) -> Checked {
+        self.registry.check(&seen.registry)?;
         let known = self.experiments.iter().map(|known| (known.name.clone(), (known.tags.clone(), known.deleted)));
         let expected: BTreeMap<_, _> = known.collect();
         if seen.experiments != expected {

@@ -1,6 +1,7 @@
 //! What a store shows, read in every way there is; each way is held against the plainest one.
 
 use super::pools::Bits;
+use super::registry::{self, Registry};
 use crate::{
     Columns, LifecycleStage, MetricQuery, MetricSummary, Order, Point, Result, Run, RunFilter, RunId, RunStatus,
     Snapshot, Stats, StatusCause, Store, View,
@@ -15,6 +16,7 @@ pub(super) type SeenExperiment = (BTreeMap<String, String>, bool);
 pub(super) struct Seen {
     /// By name.
     pub(super) experiments: BTreeMap<String, SeenExperiment>,
+    pub(super) registry: Registry,
     pub(super) runs: BTreeMap<RunId, SeenRun>,
 }
 
@@ -51,7 +53,7 @@ fn all_bits(columns: &Columns) -> Vec<Bits> {
 
 /// Reads everything. `deep`: also by ranges and orders, and what listings leave out.
 pub(super) fn observe(store: &Store, deep: bool) -> std::result::Result<Seen, String> {
-    let mut seen = Seen::default();
+    let mut seen = Seen { registry: registry::observe(store)?, ..Seen::default() };
     let mut names = BTreeMap::new();
     for experiment in fail(store.experiments(), || "experiments".to_owned())? {
         let deleted = experiment.lifecycle_stage == LifecycleStage::Deleted;

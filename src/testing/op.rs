@@ -3,6 +3,8 @@
 //! Every field is a small number that the runner takes modulo what there is (live writers, known runs, names of a
 //! pool), so that any values make sense and a shrunk sequence stays one. The printed form is Rust source.
 
+use super::RegistryOp;
+
 /// One action. `second` says which of two processes acts; an action of a process that is not running is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are choices from pools; each variant says what becomes of them")]
@@ -36,6 +38,11 @@ pub enum Op {
     RestoreExperiment {
         second: bool,
         experiment: u8,
+    },
+    /// Does something to a registered model.
+    Registry {
+        second: bool,
+        what: RegistryOp,
     },
     /// Creates a run and keeps its writer.
     CreateRun {
@@ -230,7 +237,14 @@ impl Op {
 
     fn take(b: &mut Bytes<'_>) -> Self {
         // The common actions have several numbers.
-        match b.u8() % 56 {
+        match b.u8() {
+            240.. => Self::Registry { second: b.bool(), what: RegistryOp::take(|| b.u8()) },
+            number => Self::take_one(number % 56, b),
+        }
+    }
+
+    fn take_one(number: u8, b: &mut Bytes<'_>) -> Self {
+        match number {
             0..=7 => Self::Point { writer: b.u8(), metric: b.u8(), step: b.u8(), time: b.u8(), value: b.u8() },
             8..=10 => {
                 let (writer, metric, len) = (b.u8(), b.u8(), b.u8());

@@ -149,7 +149,7 @@ pub struct Experiment {
     pub lifecycle_stage: LifecycleStage,
     /// When it was created, in milliseconds since the Unix epoch.
     pub created_at: i64,
-    /// When it was last changed, in milliseconds since the Unix epoch.
+    /// When it was last renamed, deleted or restored, in milliseconds since the Unix epoch.
     pub updated_at: i64,
     /// Its tags.
     pub tags: BTreeMap<String, String>,

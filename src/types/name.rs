@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use crate::limits;
 use std::fmt;
 
-fn check(what: &'static str, text: &str, limit: usize) -> Result<()> {
+/// Checks that a name is not empty, not too long (in characters) and without control characters.
+pub(super) fn check(what: &'static str, text: &str, limit: usize) -> Result<()> {
     if text.is_empty() {
         return Err(Error::invalid(what, "it is empty"));
     }

@@ -1,7 +1,7 @@
 //! A process is killed, or the power fails, in each changing call of short sequences: before it and within it; and again
 //! in each call of the recovery. What is tried without a hand-made list is in `campaign.rs`.
 
-use trackway::testing::{Crash, CrashPoint, Op, Setup, run_ops, run_with_crashes};
+use trackway::testing::{Crash, CrashPoint, Op, RegistryOp, Setup, run_ops, run_with_crashes};
 
 const CREATE: Op = Op::CreateRun { second: false, experiment: 0, named: true };
 const SYNC: Op = Op::Sync { writer: 0 };
@@ -234,4 +234,27 @@ fn two_processes_and_one_run() {
         point(0, 4),
         REOPEN,
     ]);
+}
+
+/// Each change of a registered model is on the medium when its call returns; a crash within it leaves the model as it was or
+/// as it was to be, under one name.
+#[test]
+fn a_registered_model_survives_every_crash() {
+    use RegistryOp::{AddVersion, Alias, Create, Delete, DeleteVersion, Rename, SetStage, Tag};
+    let registry = |what| Op::Registry { second: false, what };
+    every_crash(&[
+        CREATE,
+        registry(Create { model: 0 }),
+        registry(AddVersion { model: 0, run: 0 }),
+        registry(AddVersion { model: 0, run: 1 }),
+        registry(Alias { model: 0, alias: 0, version: 1 }),
+        registry(Rename { model: 0, to: 1 }),
+        registry(SetStage { model: 1, version: 1, stage: 2, archive: true }),
+        registry(Create { model: 0 }),
+        registry(Tag { model: 0, key: 1, value: 3 }),
+        registry(DeleteVersion { model: 1, version: 1 }),
+        registry(Delete { model: 1 }),
+        registry(Rename { model: 0, to: 1 }),
+    ]);
+    every_crash_of_the_recovery(3, &[registry(Create { model: 0 }), registry(Rename { model: 0, to: 1 })]);
 }

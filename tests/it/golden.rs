@@ -33,12 +33,12 @@ fn quiet() -> StoreOptions {
 }
 
 /// Percent-encodes what is not `A-Z a-z 0-9 _ . - ~ /`.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-~/".contains(&byte);
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
-fn or_dash(value: Option<impl ToString>) -> String {
+pub(crate) fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
@@ -129,7 +129,7 @@ fn dump_artifacts(artifacts: &Artifacts, folder: &str, out: &mut String) {
 }
 
 /// What the reader in Python prints, or `None` without a Python.
-fn python_dump(store: &Path) -> Option<String> {
+pub(crate) fn python_dump(store: &Path) -> Option<String> {
     run_python(&[], store)
 }
 

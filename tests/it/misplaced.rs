@@ -12,12 +12,20 @@ const SECTOR: usize = 512;
 
 type File = (PathBuf, Vec<u8>);
 
+/// Files of registered models are named by what they hold.
+const MODEL: &str = "models";
+
 /// Files whose content counts, by kind.
 fn kinds() -> Vec<Vec<&'static File>> {
-    let of = |ending: &str| files().iter().filter(|(path, _)| path.to_string_lossy().ends_with(ending)).collect();
+    let is_model = |path: &Path| path.starts_with(folder().join("models"));
+    let of = |ending: &str| {
+        let is_of =
+            |path: &Path| if ending == MODEL { is_model(path) } else { path.to_string_lossy().ends_with(ending) };
+        files().iter().filter(|(path, _)| is_of(path)).collect()
+    };
     let below =
         |(path, _): &&File| !path.starts_with(folder().join("trash")) && !path.starts_with(folder().join("quarantine"));
-    let kinds = [".seg", ".pack", ".log", "experiment.tw", "catalog.tw", "store.tw"].map(of);
+    let kinds = [".seg", ".pack", ".log", "experiment.tw", "catalog.tw", "store.tw", MODEL].map(of);
     kinds.into_iter().map(|kind: Vec<&File>| kind.into_iter().filter(below).collect()).collect()
 }
 

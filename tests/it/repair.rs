@@ -76,6 +76,7 @@ fn a_repair_that_is_cut_short_loses_nothing() {
         })
     };
     let named = |name: &str| sample.iter().find(|(path, _)| path.ends_with(name));
+    let model = || sample.iter().find(|(path, _)| path.starts_with(damage::folder().join("models")));
     let flips = [
         (find("01", ".seg"), 80),
         (find("01", ".seg"), 24),
@@ -83,6 +84,8 @@ fn a_repair_that_is_cut_short_loses_nothing() {
         (find("04", ".log"), 50),
         (find("05", ".log"), 4100),
         (named("experiments/0/experiment.tw"), 80),
+        (model(), 80),
+        (model(), 9),
         (named("catalog.tw"), 70),
         (named("store.tw"), 9),
     ];

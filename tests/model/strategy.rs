@@ -1,7 +1,7 @@
 //! Sequences of operations, in the mixes that find things.
 
 use proptest::prelude::*;
-use trackway::testing::Op;
+use trackway::testing::{Op, RegistryOp};
 
 /// What may happen to a machine besides its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,13 @@ fn experiments() -> impl Strategy<Value = Op> {
     ]
 }
 
+fn registry() -> impl Strategy<Value = Op> {
+    (second(), prop::collection::vec(any::<u8>(), 6)).prop_map(|(second, numbers)| {
+        let mut numbers = numbers.into_iter();
+        Op::Registry { second, what: RegistryOp::take(|| numbers.next().unwrap_or(0)) }
+    })
+}
+
 fn care() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => (0u8..6).prop_map(|writer| Op::Sync { writer }),
@@ -124,6 +131,7 @@ pub(crate) fn ops(weather: Weather, len: usize) -> impl Strategy<Value = Vec<Op>
         5 => lives(),
         3 => outside(),
         1 => experiments(),
+        2 => registry(),
         4 => care(),
         3 => fate(weather),
     ];

@@ -3,7 +3,8 @@
 
 Lines, in this order: each experiment by id, followed by its tags by key; then each run by experiment and id, followed
 by its params and tags by key, its metrics by name with their points as written (step, timestamp, bits of the value in
-hex), and its artifacts by path with length and CRC-32. Texts are percent-encoded but for `A-Z a-z 0-9 _ . - ~ /`. What
+hex), and its artifacts by path with length and CRC-32; then each registered model by name, followed by
+its tags by key, its versions by number with their tags, and its aliases. Texts are percent-encoded but for `A-Z a-z 0-9 _ . - ~ /`. What
 is not set is `-`, and a number that only Pcodec could decode is `?`.
 """
 import os
@@ -13,10 +14,12 @@ from zlib import crc32
 
 from catalog import check_catalog
 from columns import forms
-from trackway_reader import read_store
+from trackway_reader import read_models, read_store
 
 STATUS = ["", "RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 CAUSE = ["reported", "dropped", "vanished"]
+VERSION_STATUS = ["", "PENDING_REGISTRATION", "FAILED_REGISTRATION", "READY"]
+STAGE = ["None", "Staging", "Production", "Archived"]
 
 
 def optional(pair):
@@ -44,6 +47,24 @@ def lines(root):
                 bits = bits if bits == "?" else "%016x" % bits
                 yield "point %s %s %s %s" % (quote(metric), step, when, bits)
         yield from artifacts(os.path.join(root, "experiments", str(experiment), "runs", run, "artifacts"))
+    yield from models(root)
+
+
+def models(root):
+    for name, told in sorted(read_models(root).items()):
+        head = "model %s created=%d changed=%d last=%d description=%s"
+        yield head % (quote(name), told["created"], told["changed"], told["last"], quote(told["description"]))
+        for key, value in sorted(told["tags"].items()):
+            yield "model-tag %s=%s" % (quote(key), quote(value))
+        for number, version in told["versions"].items():
+            yield "version %d status=%s stage=%s created=%d changed=%d run=%s source=%s link=%s user=%s description=%s" % (
+                number, VERSION_STATUS[version["status"]], STAGE[version["stage"]], version["created"],
+                version["changed"], optional(version["run"]), quote(version["source"]), quote(version["link"]),
+                quote(version["user"]), quote(version["description"]))
+            for key, value in sorted(version["tags"].items()):
+                yield "version-tag %s=%s" % (quote(key), quote(value))
+        for alias, number in sorted(told["aliases"].items()):
+            yield "alias %s=%d" % (quote(alias), number)
 
 
 def artifacts(folder):

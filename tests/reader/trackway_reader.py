@@ -1,7 +1,7 @@
 """A second reader of trackway stores, written from docs/format.md alone. Plain Python, no packages.
 
 `read_store(folder)` gives experiments and runs from everything but the catalog (catalog.py), which is derived, and
-checks every checksum on the way. For stores that nobody writes to at the time: every log is read as a dead one. Numbers
+`read_models(folder)` the registered models; both check every checksum on the way. For stores that nobody writes to at the time: every log is read as a dead one. Numbers
 that only Pcodec could decode are "?". dump.py prints the result.
 """
 import os, sys, time
@@ -17,7 +17,7 @@ except ImportError:
     from zstd_plain import decompress
 
 MAGIC = {"store": b"TWSTORE\x8a", "experiment": b"TWEXPER\x8a", "log": b"TWLOG\0\0\x8a", "segment": b"TWSEGM\0\x8a",
-         "catalog": b"TWCATAL\x8a", "pack": b"TWPACK\0\x8a"}
+         "catalog": b"TWCATAL\x8a", "pack": b"TWPACK\0\x8a", "model": b"TWMODEL\x8a"}
 KNOWN = {"store": 1}  # Features that a reader must know.
 class File:
     """The bytes of a file whose header was checked."""
@@ -261,6 +261,45 @@ def add_up(sources):
     return {"status": status, "cause": cause, "end": end, "start": start, "user": user, "parent": parent,
             "name": of("name", ""), "deleted": of("lifecycle", (0, 0)), "params": texts("param"), "tags": texts("tag"),
             "points": points}
+
+def hash_of_name(name):
+    """FNV-1a in 128 bits, as the name of a model's file has it."""
+    hashed = 0x6C62272E07BB014262B821756295C58D
+    for byte in name.encode():
+        hashed = (hashed ^ byte) * (2**88 + 0x13B) % 2**128
+    return "%032x" % hashed
+
+def read_tags(cursor):
+    return {cursor.text(): cursor.text() for _ in range(cursor.varint())}
+
+def read_version(cursor):
+    told = {"source": cursor.text(), "run": (cursor.below(2), cursor.bytes(16).hex())}
+    told.update(link=cursor.text(), user=cursor.text(), status=cursor.below(4), stage=cursor.below(4))
+    need(told["status"] > 0, "status of a version")
+    told.update(description=cursor.text(), created=cursor.zigzag(), changed=cursor.zigzag(), tags=read_tags(cursor))
+    return told
+
+def read_models(root):
+    """Registered models by name."""
+    folder, models = os.path.join(root, "models"), {}
+    for file in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
+        stem, dot, ending = file.partition(".")
+        if len(stem) != 32 or stem.strip("0123456789abcdef") or dot + ending != ".tw":
+            continue
+        body = File(os.path.join(folder, file), "model").body()
+        names = [body.text() for _ in range(body.varint())]
+        name = [name for name in names if hash_of_name(name) == stem]
+        need(1 <= len(names) <= 2 and name, "the file of another model")
+        told = {"created": body.zigzag(), "changed": body.zigzag(), "description": body.text(), "tags": read_tags(body)}
+        told["last"], told["versions"] = body.varint(), {}
+        for _ in range(body.varint()):
+            number = body.varint()
+            need(max(told["versions"], default=0) < number <= told["last"] < 2**32, "number of a version")
+            told["versions"][number] = read_version(Cursor(body.bytes(body.varint())))
+        told["aliases"] = {body.text(): body.varint() for _ in range(body.varint())}
+        need(set(told["aliases"].values()) <= set(told["versions"]), "an alias of no version")
+        models[name[0]] = told
+    return models
 
 def read_store(root):
     """Experiments by id, and runs by experiment and id."""

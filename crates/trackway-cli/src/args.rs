@@ -5,9 +5,14 @@ use std::path::PathBuf;
 use trackway::Smoothing;
 
 mod export;
+mod models;
 mod transfer;
 
 pub use export::{ExportArgs, ExportFormat, ExportTable};
+pub use models::{
+    FindArgs, ModelAliasArgs, ModelCreateArgs, ModelDeleteArgs, ModelDescribeArgs, ModelRegisterArgs, ModelRenameArgs,
+    ModelShowArgs, ModelStageArgs, ModelTagArgs, ModelsArgs, ModelsCommand,
+};
 pub use transfer::{CopyArgs, ImportArgs, ImportSource, MlflowArgs, TableArgs, TensorboardArgs};
 
 const AFTER_HELP: &str = "\
@@ -46,12 +51,14 @@ pub enum Command {
     Log(LogArgs),
     /// Import runs of MLflow and TensorBoard, or points from CSV files: run,key,step,timestamp_ms,value
     Import(ImportArgs),
-    /// Copy runs into another store, with artifacts; again and again adds what is new
+    /// Copy runs into another store, with artifacts, and registered models; again and again adds what is new
     Copy(CopyArgs),
     /// List the experiments
-    Experiments(JsonArgs),
+    Experiments(ExperimentsArgs),
     /// List runs, the newest first
     Runs(RunsArgs),
+    /// Keep track of registered models and their versions
+    Models(ModelsArgs),
     /// Show everything about a run but its points
     Show(ShowArgs),
     /// Print the points of a metric
@@ -91,6 +98,20 @@ pub struct JsonArgs {
     /// Print JSON; values that are no numbers are the strings "NaN", "Infinity" and "-Infinity"
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `experiments`.
+#[derive(Debug, Args)]
+pub struct ExperimentsArgs {
+    /// Only experiments that this matches, e.g. "name like 'digits%' and tags.team = 'vision'"
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// Sort by this, e.g. "last_update_time DESC"; may be repeated [default: experiment_id]
+    #[arg(long = "sort", value_name = "NAME [DESC]")]
+    pub sort: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: JsonArgs,
 }
 
 const VERIFY_HELP: &str = "\

@@ -2,7 +2,7 @@
 
 use crate::error::{Failure, Outcome};
 use std::collections::HashSet;
-use trackway::{ExperimentId, LifecycleStage, Run, RunFilter, RunId, Store, View};
+use trackway::{ExperimentId, LifecycleStage, RegisteredModel, Run, RunFilter, RunId, Store, View};
 
 /// Fewest hex digits that are taken for the beginning of an id.
 const MIN_PREFIX: usize = 4;
@@ -82,6 +82,34 @@ pub fn experiment(store: &Store, text: &str) -> Outcome<ExperimentId> {
         let missing = Failure::new(format!("no experiment {text:?} in this store"));
         let missing = missing.hint("`trackway experiments` lists them");
         suggest(missing, text, all.iter().map(|experiment| experiment.name.as_str()))
+    })
+}
+
+/// The registered model with this name.
+///
+/// # Errors
+/// When there is none; the message names similar ones.
+pub fn model(store: &Store, name: &str) -> Outcome<RegisteredModel> {
+    match store.model(name) {
+        Err(error @ trackway::Error::NotFound { .. }) => {
+            let missing = Failure::from(error).hint("`trackway models` lists them");
+            let all = store.models()?;
+            Err(suggest(missing, name, all.iter().map(|model| model.name.as_str())))
+        }
+        model => Ok(model?),
+    }
+}
+
+/// The number of a version that `text` names: its number, an alias, or `latest`.
+///
+/// # Errors
+/// When there is none.
+pub fn version(model: &RegisteredModel, text: &str) -> Outcome<u32> {
+    let numbered = text.parse().ok().filter(|number| model.version(*number).is_some());
+    let latest = || model.versions.last().filter(|_| text.eq_ignore_ascii_case("latest")).map(|version| version.number);
+    numbered.or_else(|| model.aliases.get(text).copied()).or_else(latest).ok_or_else(|| {
+        let missing = Failure::new(format!("model {:?} has no version {text:?}", model.name));
+        missing.hint(format!("give a number or an alias; `trackway models show {:?}` lists them", model.name))
     })
 }
 

@@ -4,7 +4,9 @@ use crate::artifacts::put_file;
 use crate::error::{Error, Result};
 use crate::session::{Report, Session, SourceExperiment, TO_DELETE_TAG, Watch};
 use crate::target::{Facts, Rule, Target};
-use trackway::{ExperimentId, Filter, LifecycleStage, Point, Run, RunId, RunOrder, RunQuery, Snapshot, Store, View};
+use trackway::{
+    ExperimentId, Filter, LifecycleStage, ModelVersion, Point, Run, RunId, RunOrder, RunQuery, Snapshot, Store, View,
+};
 
 /// Runs that are asked for at a time.
 const PAGE_RUNS: usize = 10_000;
@@ -12,13 +14,14 @@ const PAGE_RUNS: usize = 10_000;
 /// Choices of [`copy`].
 #[derive(Clone, Debug, Default)]
 pub struct CopyOptions {
-    /// Only runs that this one matches, and their experiments.
+    /// Only runs that this one matches, and their experiments; no registered models.
     pub filter: Option<Filter>,
 }
 
-/// Copies runs into another store: ids, params, tags, datasets, names, points as they were written, artifacts, how they
+/// Copies runs into another store, and without a filter its registered models: ids, params, tags, datasets, names, points as they were written, artifacts, how they
 /// ended, and whether they are deleted. Experiments are found by their names. Copying again adds what is new; a run that
-/// was continued in both stores gets the points that it lacks.
+/// was continued in both stores gets the points that it lacks. Versions of a model keep their numbers; where both stores have
+/// given a number to a version of their own, that of the target stays, and a note says so.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -62,11 +65,36 @@ pub fn copy(from: &Store, to: &Store, options: &CopyOptions, watch: Watch<'_>) -
         }
         session.end_experiment(&source, experiment)?;
     }
+    if options.filter.is_none() {
+        copy_models(&mut session, from)?;
+    }
     // Runs of which nothing can be read are in no listing.
     for incident in from.incidents() {
         session.note(format!("{}: {}", incident.path.display(), incident.what));
     }
     Ok(session.report)
+}
+
+fn copy_models(session: &mut Session<'_>, from: &Store) -> Result<()> {
+    for model in from.models()? {
+        let known = match session.store.model(&model.name) {
+            Ok(known) => known.versions,
+            Err(trackway::Error::NotFound { .. }) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let is_other = |here: &&ModelVersion| {
+            let there = model.version(here.number);
+            there.is_some_and(|there| {
+                (&here.source, here.run_id, here.created_at) != (&there.source, there.run_id, there.created_at)
+            })
+        };
+        for version in known.iter().filter(is_other) {
+            let (name, number) = (&model.name, version.number);
+            session.note(format!("model {name:?}: version {number} is another one in the source, and stays as it is"));
+        }
+        session.report.models += u64::from(session.store.merge_model(&model)?);
+    }
+    Ok(())
 }
 
 /// The runs to be copied, those that started first at first.

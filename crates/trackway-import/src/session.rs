@@ -75,6 +75,8 @@ pub struct Report {
     pub artifacts: u64,
     /// Their bytes.
     pub artifact_bytes: u64,
+    /// Registered models that are new or got something new.
+    pub models: u64,
     /// What could not be imported; everything else was.
     pub failures: Vec<Failure>,
     /// What the source holds and a store cannot, and where the two say different things.
@@ -88,7 +90,7 @@ impl Report {
     /// assert!(trackway_import::Report::default().is_unchanged());
     /// ```
     pub fn is_unchanged(&self) -> bool {
-        self.new_runs + self.changed_runs + self.points + self.artifacts == 0
+        self.new_runs + self.changed_runs + self.points + self.artifacts + self.models == 0
     }
 }
 

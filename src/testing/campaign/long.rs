@@ -3,7 +3,7 @@
 //! A unit is one sequence: first as it is, compared after each operation, then several times with one to three crashes
 //! at random calls, the later ones mostly in the recovery from the one before.
 
-use super::super::{Case, Crash, CrashPoint, Op, Setup};
+use super::super::{Case, Crash, CrashPoint, Op, RegistryOp, Setup};
 use super::{Hand, chance};
 use crate::env::sim::Rng;
 
@@ -65,6 +65,7 @@ fn op(c: &mut Rng, weather: Weather) -> Op {
         9..12 => words(c),
         12..18 => lives(c),
         18..21 => outside(c),
+        21 if c.coin() => Op::Registry { second: second(c), what: RegistryOp::take(|| byte(c)) },
         21 => experiments(c),
         22..28 => care(c),
         _ => fate(c, weather),

@@ -7,7 +7,7 @@
 //!
 //! Words come by length. Within a length their order is scrambled, so that the first ones have nothing in common.
 
-use super::super::{Case, Crash, CrashPoint, Op, Setup};
+use super::super::{Case, Crash, CrashPoint, Op, RegistryOp, Setup};
 use super::{Hand, chance};
 use crate::env::sim::Rng;
 
@@ -18,7 +18,11 @@ const fn columns(len: u32) -> Op {
     Op::Columns { writer: 0, metric: 1, len, shape: 0x3c, step: 0, time: 0, value: 0 }
 }
 
-const LETTERS: [&[Op]; 20] = [
+const fn registry(what: RegistryOp) -> Op {
+    Op::Registry { second: false, what }
+}
+
+const LETTERS: [&[Op]; 22] = [
     &[CREATE],
     &[Op::Point { writer: 0, metric: 0, step: 1, time: 1, value: 1 }],
     &[Op::Row { writer: 0, metric: 0, len: 2, step: 2, time: 2, value: 3 }],
@@ -44,6 +48,8 @@ const LETTERS: [&[Op]; 20] = [
     ],
     &[Op::Compact { second: true }],
     &[Op::CreateExperiment { second: false, name: 1 }],
+    &[registry(RegistryOp::Create { model: 0 }), registry(RegistryOp::AddVersion { model: 0, run: 1 })],
+    &[registry(RegistryOp::Rename { model: 0, to: 1 })],
 ];
 
 /// Up to this length a word is tried both on a machine that maps and on one that does not; longer ones on one of them.

@@ -186,6 +186,10 @@ impl<'a> Fields<'a> {
                 bools.push(second);
                 bytes.extend([a, b, c]);
             }
+            Op::Registry { second, what } => {
+                bools.push(second);
+                bytes.extend(what.numbers_mut());
+            }
             Op::CreateRun { second, experiment, named } => {
                 bools.extend([second, named]);
                 bytes.push(experiment);

@@ -12,7 +12,7 @@ use crate::format::segment::{Footer, Trailer, decode_section, encode_section};
 use crate::format::wire::{self, Reader, put_varint};
 use crate::limits;
 use crate::segment::Head;
-use crate::types::{Experiment, ExperimentId, FileId, LifecycleStage};
+use crate::types::{Experiment, ExperimentId, FileId, LifecycleStage, ModelVersion, RegisteredModel, RunId};
 
 const ID: FileId = FileId([7; 16]);
 
@@ -243,4 +243,37 @@ pub fn experiment(bytes: &[u8]) {
         assert_eq!(decode(&stored), Ok(experiment));
     }
     let _ = decode(&edited(&stored, edits));
+}
+
+/// A registered model's file.
+pub fn model(bytes: &[u8]) {
+    use crate::format::model::{decode, encode, file_stem};
+    // The file is named by what it holds.
+    let mut reader = Reader::new(bytes);
+    let name = reader.varint("names").and_then(|_| reader.text(usize::MAX, "name")).unwrap_or_default();
+    let stem = file_stem(name);
+    if let Ok(model) = decoding("a model", |_| bytes.len(), || decode(bytes, &stem)) {
+        assert_eq!(model.name, name);
+        assert_eq!(decode(&encode(&model, Some("another")), &stem), Ok(model));
+    }
+    let (edits, name) = split(bytes, 8);
+    let version = |number: u32| ModelVersion {
+        number,
+        source: "s3://models".to_owned(),
+        run_id: Some(RunId::from_bytes([number as u8; 16])),
+        tags: [("key".to_owned(), "value".to_owned())].into(),
+        ..ModelVersion::default()
+    };
+    let model = RegisteredModel {
+        name: String::from_utf8_lossy(name).into_owned(),
+        aliases: [("champion".to_owned(), 2)].into(),
+        versions: vec![version(2), version(300)],
+        last_version: 301,
+        ..RegisteredModel::default()
+    };
+    let (stored, stem) = (encode(&model, None), file_stem(&model.name));
+    if model.name.len() < 1000 {
+        assert_eq!(decode(&stored, &stem), Ok(model));
+    }
+    let _ = decode(&edited(&stored, edits), &stem);
 }

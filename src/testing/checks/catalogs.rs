@@ -9,7 +9,9 @@ use crate::format::catalog::{frame, next_body, next_entry};
 use crate::format::catalog_index::{ColumnRef, Piece, Root, decode_directory, encode_directory};
 use crate::format::header::{FileType, HEADER_LEN, Header};
 use crate::format::wire::{self, Reader};
-use crate::{Filter, RunFilter, RunOrder, RunQuery, Store, View};
+use crate::{
+    Experiment, Filter, ModelVersion, Query, RegisteredModel, RunFilter, RunOrder, RunQuery, Searchable, Store, View,
+};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -160,6 +162,9 @@ pub fn filter(bytes: &[u8]) {
             assert!(position <= text.len());
         }
     }
+    check_entities::<Experiment>(&text);
+    check_entities::<RegisteredModel>(&text);
+    check_entities::<ModelVersion>(&text);
     let filter = match wide {
         Ok(filter) => filter,
         Err(crate::Error::InvalidQuery { position, .. }) => return assert!(position <= text.len(), "{position}"),
@@ -172,4 +177,22 @@ pub fn filter(bytes: &[u8]) {
     all.retain(|run| filter.matches(run));
     let found = store.search(&RunQuery { filter: Some(filter), ..RunQuery::default() }).unwrap().runs;
     assert_eq!(format!("{found:?}"), format!("{all:?}"));
+}
+
+/// The same text as a filter and an order of things that have no index: the wide language knows what MLflow's does, and errors
+/// lie within the text.
+fn check_entities<T: Searchable>(text: &str) {
+    let lies_within = |error: Option<crate::Error>| match error {
+        Some(crate::Error::InvalidQuery { position, .. }) => assert!(position <= text.len(), "{position}"),
+        Some(error) => panic!("{error}"),
+        None => {}
+    };
+    let (wide, narrow) = (Query::<T>::new().filter(text).err(), Query::<T>::new().mlflow_filter(text).err());
+    assert!(wide.is_none() || narrow.is_some(), "{wide:?}");
+    lies_within(wide);
+    lies_within(narrow);
+    let (wide, narrow) = (Query::<T>::new().order_by(&[text]).err(), Query::<T>::new().mlflow_order_by(&[text]).err());
+    assert!(wide.is_none() || narrow.is_some(), "{wide:?}");
+    lies_within(wide);
+    lies_within(narrow);
 }

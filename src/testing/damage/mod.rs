@@ -9,8 +9,9 @@ mod sample;
 use super::observe::{bits, observe_run};
 use crate::env::Env;
 use crate::env::sim::{Crash, SimDisk};
+use crate::format::model::file_stem;
 use crate::{ChartAxis, Damage, Error, ErrorKind, Incident, RepairReport, RunFilter, RunId, Snapshot, Store, View};
-use sample::{Files, PACKED, Points, STORE, options, run_id};
+use sample::{Files, MODELS, PACKED, Points, STORE, options, run_id};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -101,6 +102,15 @@ fn show(store: &Store) -> Result<Shown, String> {
         let in_list = listed.iter().find(|experiment| experiment.id == id);
         put(store_id, format!("listed experiment {id}"), in_list.map_or(Answer::Missing, |listed| text(listed)));
         put(store_id, format!("experiment {id}"), Answer::of(store.experiment(id), |experiment| text(&experiment)));
+    }
+    let listed = store.models().map_err(|error| format!("models: {error}"))?;
+    if let Some(model) = listed.iter().find(|model| !MODELS.contains(&model.name.as_str())) {
+        return Err(format!("model {} was invented", model.name));
+    }
+    for name in MODELS {
+        let in_list = listed.iter().find(|model| model.name == name);
+        put(store_id, format!("listed model {name}"), in_list.map_or(Answer::Missing, |listed| text(listed)));
+        put(store_id, format!("model {name}"), Answer::of(store.model(name), |model| text(&model)));
     }
     let view = View::All;
     let all = store.runs(&RunFilter { view, ..RunFilter::default() }).map_err(|error| format!("runs: {error}"))?;
@@ -408,8 +418,12 @@ fn judge(reading: &Option<Reading>, edits: &[(&Path, &[u8])], incidents: &[Incid
     Ok(same)
 }
 
-/// Whether the answer is about the experiment of this file.
+/// Whether the answer is about the experiment or model of this file.
 fn names(path: &Path, what: &str) -> bool {
+    if path.starts_with(Path::new(STORE).join("models")) {
+        let is_of = |name: &&&str| path.file_stem().is_some_and(|stem| stem.to_str() == Some(&file_stem(name)));
+        return MODELS.iter().find(is_of).is_some_and(|name| what.ends_with(&format!("model {name}")));
+    }
     let id = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     path.ends_with("experiment.tw") && id.is_some_and(|id| what.ends_with(&format!(" {id}")))
 }
@@ -513,7 +527,7 @@ mod tests {
     fn the_sample_has_every_kind_of_file_and_shows_all_of_it() {
         let has = |ending: &str| files().iter().filter(|(path, _)| path.to_string_lossy().ends_with(ending)).count();
         // One of the segments is in the trash, one of the logs in quarantine.
-        assert_eq!([".seg", ".log", ".tw", ".seg-new", ".pack"].map(has), [7, 5, 5, 1, 1]);
+        assert_eq!([".seg", ".log", ".tw", ".seg-new", ".pack"].map(has), [7, 5, 7, 1, 1]);
         assert_eq!(whole().points(run_id(5), "loss"), sample::points_of_two_logs());
         assert_eq!(whole().points(run_id(1), "late").len(), 70);
         assert_eq!(whole().points(run_id(4), "loss").len(), 12);

@@ -9,7 +9,7 @@ use crate::format::record::{Base, Change, Meta, put_define_metric, put_point};
 use crate::format::sink::Sink;
 use crate::format::wire;
 use crate::types::{FileId, LogId, RunStatus, StatusCause};
-use crate::{ExperimentId, NewRun, Point, Result, RunId, StoreOptions};
+use crate::{ExperimentId, ModelStage, NewModel, NewModelVersion, NewRun, Point, Result, RunId, Store, StoreOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ pub(super) const STORE: &str = "/s";
 pub(super) const PACKED: std::ops::Range<u8> = 6..9;
 /// When the runs of the sample were logged; the machine's clock is later.
 const TIME: i64 = 1_700_000_000_000;
+
+/// The registered models of the sample.
+pub(super) const MODELS: [&str; 2] = ["digits", "letters"];
 
 /// Paths and contents.
 pub(super) type Files = Vec<(PathBuf, Vec<u8>)>;
@@ -61,6 +64,7 @@ pub(super) fn make() -> Result<(Files, Files)> {
     }
     run.artifacts().put_bytes("model", b"weights")?;
     run.finish()?;
+    register(&store)?;
     let run = store.create_run(NewRun::new(digits).id(run_id(2)).start_time(TIME))?;
     for step in 0..9 {
         run.log_metric_at("loss", step * step % 5, TIME - step, if step == 3 { f64::NAN } else { step as f64 })?;
@@ -114,6 +118,23 @@ pub(super) fn make() -> Result<(Files, Files)> {
     files.push((folder(ExperimentId::DEFAULT, run_id(1)).join("left.seg-new"), b"anything".to_vec()));
     files.sort();
     Ok((files, earlier))
+}
+
+/// Two models, of which one has had three versions and has two.
+fn register(store: &Store) -> Result<()> {
+    store.create_model(NewModel::new(MODELS[0]).description("reads postcodes").tag("team", "vision"))?;
+    store.create_model(NewModel::new(MODELS[1]))?;
+    let versions = [
+        NewModelVersion::from_run(run_id(1), "model").description("the first").tag("size", "small"),
+        NewModelVersion::from_source("s3://models/2").user("ada"),
+        NewModelVersion::from_source("s3://models/3"),
+    ];
+    for version in versions {
+        store.create_model_version(MODELS[0], version)?;
+    }
+    store.set_model_stage(MODELS[0], 2, ModelStage::Production, true)?;
+    store.set_model_alias(MODELS[0], "champion", 1)?;
+    store.delete_model_version(MODELS[0], 3)
 }
 
 fn catalog(disk: &SimDisk) -> (PathBuf, Vec<u8>) {

@@ -1,6 +1,6 @@
 //! `experiments`: lists them.
 
-use crate::args::JsonArgs;
+use crate::args::ExperimentsArgs;
 use crate::describe::stage;
 use crate::error::Outcome;
 use crate::output::Context;
@@ -9,17 +9,22 @@ use crate::table::{Cell, Fit, Table};
 use crate::text::{count, utc};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use trackway::{ExperimentId, LifecycleStage, RunFilter};
+use trackway::{ExperimentId, LifecycleStage, Query, RunFilter, View};
 
-pub(crate) fn run(args: JsonArgs, context: &mut Context) -> Outcome {
+pub(crate) fn run(args: &ExperimentsArgs, context: &mut Context) -> Outcome {
     let store = context.open_to_read()?;
     let mut runs: HashMap<ExperimentId, u64> = HashMap::new();
     for run in store.runs(&RunFilter::default())? {
         *runs.entry(run.experiment_id).or_default() += 1;
     }
-    let experiments = store.experiments()?;
+    let sort = if args.sort.is_empty() { vec!["experiment_id".to_owned()] } else { args.sort.clone() };
+    let mut query = Query::new().view(View::All).order_by(&sort)?;
+    if let Some(filter) = &args.filter {
+        query = query.filter(filter)?;
+    }
+    let experiments = store.search_experiments(&query)?.found;
     let runs_of = |id: ExperimentId| runs.get(&id).copied().unwrap_or(0);
-    if args.json {
+    if args.output.json {
         let list: Vec<Value> = experiments
             .iter()
             .map(|e| {

@@ -13,6 +13,8 @@ mod import;
 mod import_table;
 mod log;
 mod manage;
+mod models;
+mod models_change;
 mod plot;
 mod points;
 mod runs;
@@ -31,8 +33,9 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Outcome {
         Command::Log(args) => log::run(args, context),
         Command::Import(args) => import::run(&args, context),
         Command::Copy(args) => copy::run(&args, context),
-        Command::Experiments(args) => experiments::run(args, context),
+        Command::Experiments(args) => experiments::run(&args, context),
         Command::Runs(args) => runs::run(&args, context),
+        Command::Models(args) => models::run(&args, context),
         Command::Show(args) => show::run(&args, context),
         Command::Points(args) => points::run(&args, context),
         Command::Plot(args) => plot::run(&args, context),

@@ -55,10 +55,14 @@ fn tell(report: &Report, seconds: f64) {
         0 => String::new(),
         n => format!(", {} ({})", plural(n, "artifact"), bytes(report.artifact_bytes)),
     };
+    let models = match report.models {
+        0 => String::new(),
+        n => format!(", {}", plural(n, "registered model")),
+    };
     let points = plural(report.points, "point");
     let of = plural(report.runs, "run");
     eprintln!(
-        "trackway: of {of}: {new}, {changed} continued, {points}{artifacts} in {seconds:.2} s ({speed} points/s)"
+        "trackway: of {of}: {new}, {changed} continued, {points}{artifacts}{models} in {seconds:.2} s ({speed} points/s)"
     );
 }
 
@@ -72,6 +76,7 @@ fn to_json(report: &Report) -> Value {
         "points": report.points,
         "artifacts": report.artifacts,
         "artifact_bytes": report.artifact_bytes,
+        "models": report.models,
         "notes": report.notes,
         "failures": report.failures.iter().map(failure).collect::<Vec<_>>(),
     })

@@ -7,6 +7,7 @@ mod follow;
 mod harness;
 mod log;
 mod manage;
+mod models;
 mod rows;
 mod show;
 mod transfer;

@@ -4,7 +4,8 @@ use crate::harness::{Place, files, points, told};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use trackway::{
-    DatasetInput, ExperimentId, Filter, LifecycleStage, NewRun, RunId, RunStatus, RunWriter, StatusCause, Store,
+    DatasetInput, ExperimentId, Filter, LifecycleStage, NewModel, NewModelVersion, NewRun, RunId, RunStatus, RunWriter,
+    StatusCause, Store,
 };
 use trackway_import::{CopyOptions, Error, Report, STATUS_TAG, copy, keep_going};
 
@@ -275,4 +276,43 @@ fn the_shorter_of_two_continuations_is_not_lost() {
         steps.sort_unstable();
         assert_eq!(steps, [1, 2, 7, 8, 9, 10, 11]);
     }
+}
+
+#[test]
+fn registered_models_are_copied_with_their_numbers_and_merged() {
+    let place = Place::new();
+    let (from, to) = (place.store("from"), place.store("to"));
+    let ids = fill(&from);
+    from.create_model(NewModel::new("digits").tag("team", "vision")).unwrap();
+    for path in ["a", "b", "model"] {
+        from.create_model_version("digits", NewModelVersion::from_run(ids[0], path)).unwrap();
+    }
+    from.delete_model_version("digits", 2).unwrap();
+    from.set_model_alias("digits", "champion", 3).unwrap();
+    assert_eq!(copied(&from, &to).models, 1);
+    let model = to.model("digits").unwrap();
+    assert_eq!(model, from.model("digits").unwrap());
+    let version = to.model_version_by_alias("digits", "champion").unwrap();
+    let path = format!("{}/weights", version.artifact_path().unwrap());
+    assert_eq!(to.artifacts(version.run_id.unwrap()).unwrap().read(&path).unwrap().len(), 600_000);
+    let bytes = files(&place.path("to").join("models"));
+    assert!(copied(&from, &to).is_unchanged());
+    assert!(bytes == files(&place.path("to").join("models")), "nothing is written anew");
+    // Both go on: the numbers are given twice, and each store keeps its own.
+    from.create_model_version("digits", NewModelVersion::from_source("s3://from/4")).unwrap();
+    to.create_model_version("digits", NewModelVersion::from_source("s3://to/4")).unwrap();
+    from.create_model_version("digits", NewModelVersion::from_source("s3://from/5")).unwrap();
+    from.set_model_alias("digits", "challenger", 4).unwrap();
+    to.delete_model_version("digits", 1).unwrap();
+    let report = copied(&from, &to);
+    assert_eq!(report.models, 1);
+    assert!(report.notes.iter().any(|note| note.contains("version 4 is another one")), "{:?}", report.notes);
+    let model = to.model("digits").unwrap();
+    let sources: Vec<(u32, &str)> = model.versions.iter().map(|v| (v.number, v.source.as_str())).collect();
+    assert_eq!(sources[1..], [(4, "s3://to/4"), (5, "s3://from/5")]);
+    assert_eq!((sources[0].0, model.last_version), (3, 5), "what was deleted stays deleted");
+    assert!(!model.aliases.contains_key("challenger"), "it is of another version");
+    assert!(copied(&from, &to).is_unchanged());
+    let some = CopyOptions { filter: Some(Filter::new("run_name = 'none'").unwrap()) };
+    assert_eq!(copy(&from, &place.store("third"), &some, &mut keep_going).unwrap().models, 0);
 }
