@@ -12,7 +12,7 @@ use crate::Result;
 /// More than any sequence of doubtful calls has needed.
 const MAX_MODELS: usize = 256;
 /// Doubted models that are remembered, the latest ones.
-const MAX_DOUBTED: usize = 24;
+const MAX_DOUBTED: usize = 64;
 
 #[derive(Clone, Debug)]
 pub(super) struct Models {
@@ -103,7 +103,11 @@ impl Models {
         }
         next.truncate(MAX_MODELS);
         self.likely = next;
-        if !unsure && done.is_ok() {
+        if unsure {
+            // A power loss may bring back what is doubted, and leave what this has done.
+            let after: Vec<Model> = self.doubted.iter().flat_map(|model| model.apply(action, false).1).collect();
+            self.doubted.extend(after);
+        } else if done.is_ok() {
             for model in &mut self.doubted {
                 if let Some(after) = model.apply(action, true).1.pop() {
                     *model = after;

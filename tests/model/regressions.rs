@@ -1,6 +1,6 @@
 //! Sequences that once failed, each with its story.
 
-use trackway::testing::{Crash, CrashPoint, Op, Setup, run_with_crashes};
+use trackway::testing::{Crash, CrashPoint, Op, RegistryOp, Setup, run_with_crashes};
 
 fn passes(setup: &Setup, ops: &[Op], crashes: &[Crash]) {
     if let Err(error) = run_with_crashes(setup, ops, crashes) {
@@ -502,6 +502,24 @@ fn maintenance_does_not_call_durable_what_a_failed_sync_has_lost() {
         &[
             Crash { at: 45, point: CrashPoint::After, power: false },
             Crash { at: 1, point: CrashPoint::Before, power: true },
+        ],
+    );
+}
+
+/// A fault of the model: whether a model was registered was in doubt, and so was what came next; a power loss took the first
+/// and left the second.
+#[test]
+fn what_is_doubted_may_come_back_with_what_was_unsure_after_it() {
+    passes(
+        &Setup { seed: 2, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Registry { second: false, what: RegistryOp::Create { model: 0 } },
+            Op::Tag { second: false, run: 0, key: 0, value: 0 },
+        ],
+        &[
+            Crash { at: 47, point: CrashPoint::Before, power: false },
+            Crash { at: 20, point: CrashPoint::Before, power: true },
         ],
     );
 }
