@@ -220,7 +220,9 @@ impl Model {
             }
             Action::Sync { writer } => self.make_durable(certain, |event, _| event.by == Some(*writer)),
             Action::Maintain { second } => {
-                self.make_durable(certain, |_, by| by.is_some_and(|by| by.second == *second));
+                // What a writer left whose process was killed is for who opens the store, or compacts it.
+                let is_its = |by: &WriterModel| by.second == *second && (by.live || by.held);
+                self.make_durable(certain, |_, by| by.is_some_and(is_its));
                 self.seal(*second, certain);
             }
             Action::Complete { second, remove } => return Ok(self.complete(*second, *remove, certain)),

@@ -523,3 +523,25 @@ fn what_is_doubted_may_come_back_with_what_was_unsure_after_it() {
         ],
     );
 }
+
+/// A fault of the model: maintenance, which had nothing to do, was taken to have made durable what a killed writer had left and
+/// the opening, whose disk failed, could not seal.
+#[test]
+fn maintenance_is_not_for_what_a_killed_process_has_left() {
+    passes(
+        &Setup { seed: 0, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Fail { after: 11, full: false },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Tag { second: false, run: 0, key: 0, value: 0 },
+            Op::Maintain { second: false },
+            Op::OpenSecond,
+        ],
+        &[
+            Crash { at: 49, point: CrashPoint::Torn, power: false },
+            Crash { at: 5, point: CrashPoint::Before, power: true },
+        ],
+    );
+}
