@@ -283,11 +283,13 @@ impl RunCore {
 
     /// What a dropped writer leaves: a run that somebody else has ended keeps its status.
     pub(super) fn end_dropped(&self, status: RunStatus) -> Result<()> {
-        let ended_by_other = {
+        // Where that cannot be read this one says nothing either: if nobody has ended the run, it is completed when it is
+        // settled.
+        let may_be_ended = {
             let mut known = lock(&self.meta);
-            self.refresh_meta(&mut known).is_ok() && known.state.status().is_ended()
+            self.refresh_meta(&mut known).is_err() || known.state.status().is_ended()
         };
-        if ended_by_other { self.close(&[]) } else { self.end(status, StatusCause::Dropped, None) }
+        if may_be_ended { self.close(&[]) } else { self.end(status, StatusCause::Dropped, None) }
     }
 
     fn close(&self, records: &[Meta]) -> Result<()> {

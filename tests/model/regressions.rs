@@ -545,3 +545,20 @@ fn maintenance_is_not_for_what_a_killed_process_has_left() {
         ],
     );
 }
+
+/// The files of the run could not be read for a moment, and a writer that was dropped then overruled the one that had said how
+/// the run ended.
+#[test]
+fn a_dropped_writer_that_cannot_look_does_not_overrule_one_that_has_spoken() {
+    passes(
+        &Setup { seed: 0, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Resume { second: false, run: 0 },
+            Op::FailLook { after: 0 },
+            Op::End { writer: 0, status: 0 },
+            Op::Drop { writer: 0 },
+        ],
+        &[],
+    );
+}
