@@ -180,7 +180,7 @@ impl Names for EntityField {
         is_id.then_some("MLflow knows = != IN for ids of experiments")
     }
 
-    fn no_order(&self, language: Language) -> Option<&'static str> {
+    fn no_order(&self, _spelled: &str, language: Language) -> Option<&'static str> {
         let is_refused = language == Language::Mlflow && matches!(self, Self::Tag(..));
         is_refused.then_some("MLflow sorts these by attributes only")
     }

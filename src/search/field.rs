@@ -26,7 +26,7 @@ pub(super) trait Names: Clone + PartialEq {
     /// Why MLflow knows no LIKE of this text.
     fn no_like(&self) -> Option<&'static str>;
     /// Why things cannot be sorted by it.
-    fn no_order(&self, language: Language) -> Option<&'static str>;
+    fn no_order(&self, spelled: &str, language: Language) -> Option<&'static str>;
 }
 
 /// An attribute of the run itself.
@@ -148,8 +148,15 @@ impl Names for Field {
         None
     }
 
-    fn no_order(&self, _language: Language) -> Option<&'static str> {
-        matches!(self, Self::Dataset(_)).then_some("runs cannot be sorted by their datasets")
+    fn no_order(&self, spelled: &str, language: Language) -> Option<&'static str> {
+        match self {
+            Self::Dataset(_) => Some("runs cannot be sorted by their datasets"),
+            // MLflow knows its older spellings in filters only.
+            Self::Attribute(Attribute::RunName) if language == Language::Mlflow && spelled.contains(' ') => {
+                Some("expected run_name")
+            }
+            _ => None,
+        }
     }
 }
 

@@ -166,7 +166,11 @@ fn term<F: Names>(text: &str, of: F::Of, language: Language) -> Result<Term<F>> 
         Ok(field) => field,
         Err(reason) => return fail(name.at, reason),
     };
-    if let Some(reason) = field.no_order(language) {
+    let spelled = match &name.kind {
+        Kind::Word { text, .. } | Kind::Quoted { text, .. } => text,
+        _ => "",
+    };
+    if let Some(reason) = field.no_order(spelled, language) {
         return fail(name.at, reason.to_owned());
     }
     let descending = match rest {

@@ -224,7 +224,7 @@ fn runs_are_sorted_by_value_then_nan_then_nothing_in_both_directions() {
     assert_eq!(sorted(&["metrics.m desc"]), [4, 0, 2, 1, 5, 3]);
     assert_eq!(sorted(&[]), [5, 4, 3, 2, 1, 0]);
     assert_eq!(sorted(&["start_time ASC"]), [0, 1, 2, 3, 4, 5]);
-    assert_eq!(sorted(&["params.none", "`run name` DESC"]), [5, 4, 3, 2, 1, 0]);
+    assert_eq!(sorted(&["params.none", "run_name DESC"]), [5, 4, 3, 2, 1, 0]);
 }
 
 #[test]

@@ -99,3 +99,8 @@ impl Store {
         Ok(RunPage { runs: found.runs, next: found.next })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#[path = "search_tests.rs"]
+mod tests;
