@@ -5,6 +5,7 @@
 
 use super::{Shared, lock};
 use crate::env::FileKind;
+use crate::env::sync::thread::yield_now;
 use crate::error::{Error, IoContext, Result};
 use crate::format::pack::Piece;
 use crate::pack::PackReader;
@@ -14,6 +15,9 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// How often packs are listed again when they change under the reader.
+const MAX_TRIES: usize = 50;
 
 /// Packs that somebody has asked, by their paths, which are not used again.
 pub(super) type OpenPacks = HashMap<PathBuf, Arc<PackReader>>;
@@ -62,24 +66,29 @@ impl Shared {
         Ok(paths)
     }
 
-    /// The packs of an experiment; those that were removed since they were listed are left out.
+    /// The packs of an experiment at one moment: where one of them was removed since they were listed, what was in it is in
+    /// another by now, and they are listed again.
     pub(super) fn packs(&self, experiment: ExperimentId) -> Result<Packs> {
-        let paths = self.pack_paths(experiment)?;
-        let mut packs = Packs::default();
-        if paths.is_empty() {
-            return Ok(packs);
-        }
-        for path in &paths {
-            match self.open_pack(path, experiment) {
-                Ok(pack) => packs.open.push(pack),
-                Err(error) if error.is_missing_file() => {}
-                Err(error) => packs.refused.push(error),
+        let mut gone = None;
+        for _ in 0..MAX_TRIES {
+            let mut packs = Packs { paths: self.pack_paths(experiment)?, ..Packs::default() };
+            gone = None;
+            for path in &packs.paths {
+                match self.open_pack(path, experiment) {
+                    Ok(pack) => packs.open.push(pack),
+                    Err(error) if error.is_missing_file() => gone = Some(error),
+                    Err(error) => packs.refused.push(error),
+                }
             }
+            if gone.is_none() {
+                let dir = self.paths.packs(experiment);
+                let is_there = |path: &PathBuf| packs.paths.binary_search(path).is_ok();
+                lock(&self.packs).retain(|path, _| path.parent() != Some(&dir) || is_there(path));
+                return Ok(packs);
+            }
+            yield_now();
         }
-        let dir = self.paths.packs(experiment);
-        lock(&self.packs).retain(|path, _| path.parent() != Some(&dir) || paths.binary_search(path).is_ok());
-        packs.paths = paths;
-        Ok(packs)
+        gone.map_or_else(|| Ok(Packs::default()), Err)
     }
 
     fn open_pack(&self, path: &PathBuf, experiment: ExperimentId) -> Result<Arc<PackReader>> {
@@ -91,13 +100,10 @@ impl Shared {
         }
         let open = || PackReader::open(&self.env, path, experiment).map(Arc::new);
         let pack = super::twice(open)?;
-        if pack.damage().is_none() {
-            lock(&self.packs).insert(path.clone(), Arc::clone(&pack));
-            return Ok(pack);
-        }
-        // A bit can flip on its way from the medium.
-        let again = open()?;
-        Ok(if again.damage().is_none() { again } else { pack })
+        // A bit can flip on its way from the medium. Also a damaged one is kept: it was looked over from end to end.
+        let pack = if pack.damage().is_some() { open()? } else { pack };
+        lock(&self.packs).insert(path.clone(), Arc::clone(&pack));
+        Ok(pack)
     }
 
     /// Opens a segment in a pack, or takes it from those that somebody reads already.

@@ -1,13 +1,16 @@
 //! Removing for good what was deleted and whose retention has passed.
 //!
-//! A run goes out of the catalog first, then out of its packs, which are written anew without it, and then its folder goes
-//! into the trash: what is left when this is cut short says that the run is deleted, and the next compaction goes on.
+//! A run goes out of the catalog first, then what no longer counts of it out of its packs, which are written anew, then the rest
+//! of it, and then its folder goes into the trash: what is left when this is cut short says that the run is deleted, and the
+//! next compaction goes on.
 
 use super::Shared;
+use super::packs::place_of;
 use super::run_view::RunView;
 use crate::env::Lock;
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry};
+use crate::segment::SegmentPlace;
 use crate::types::{ExperimentId, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,16 +20,23 @@ use std::path::PathBuf;
 pub(super) fn drop_deleted(shared: &Shared, experiment: ExperimentId, runs: &[RunId]) -> Result<u64> {
     let lease = shared.paths.compaction_lock();
     let Some(_lease) = shared.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(0) };
+    let mut likely = Vec::new();
+    for run in runs {
+        if is_due(shared, experiment, *run)?.is_some() {
+            likely.push(*run);
+        }
+    }
+    let runs = likely.as_slice();
     // Until their files are gone nobody restores one of them. Runs share locks.
     let mut locks: BTreeMap<PathBuf, Box<dyn Lock>> = BTreeMap::new();
     for path in runs.iter().map(|run| shared.paths.run_lock(*run)).collect::<BTreeSet<_>>() {
         let lock = shared.lock_file(&path)?;
         locks.insert(path, lock);
     }
-    let mut due: BTreeMap<RunId, RunEntry> = BTreeMap::new();
+    let mut due: BTreeMap<RunId, Due> = BTreeMap::new();
     for run in runs {
-        if is_due(shared, experiment, *run)? {
-            due.insert(*run, shared.entry(*run)?);
+        if let Some(counts) = is_due(shared, experiment, *run)? {
+            due.insert(*run, Due { known: shared.entry(*run)?, counts });
         }
     }
     if due.is_empty() {
@@ -35,7 +45,7 @@ pub(super) fn drop_deleted(shared: &Shared, experiment: ExperimentId, runs: &[Ru
     let hidden = hide(shared, experiment, &due);
     if hidden.is_err() {
         // What is still in its place must be found, too, by who reads the catalog only.
-        for (run, known) in &due {
+        for (run, Due { known, .. }) in &due {
             if shared.has_files(experiment, *run).unwrap_or(true) {
                 let _ = shared.with_journal(|journal| journal.append(known.clone(), false));
             }
@@ -43,11 +53,10 @@ pub(super) fn drop_deleted(shared: &Shared, experiment: ExperimentId, runs: &[Ru
     }
     let gone = hidden?;
     // Durably out of sight before their files go one by one: a power loss must not bring back a part of a run.
-    if !gone.is_empty() {
-        let (trash, runs) = (shared.paths.trash(), shared.paths.runs(experiment));
-        shared.env.fs.sync_dir(&trash).at(&trash, "sync")?;
-        shared.env.fs.sync_dir(&runs).at(&runs, "sync")?;
-    }
+    // Also the folder of a run that has none any more: it may have gone a moment ago.
+    let (trash, runs) = (shared.paths.trash(), shared.paths.runs(experiment));
+    shared.env.fs.sync_dir(&trash).at(&trash, "sync")?;
+    shared.env.fs.sync_dir(&runs).at(&runs, "sync")?;
     for path in gone {
         match shared.env.fs.remove_dir_all(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(&path, "remove"),
@@ -57,20 +66,29 @@ pub(super) fn drop_deleted(shared: &Shared, experiment: ExperimentId, runs: &[Ru
     Ok(due.len() as u64)
 }
 
-fn is_due(shared: &Shared, experiment: ExperimentId, run: RunId) -> Result<bool> {
+/// A run that is to be removed.
+struct Due {
+    known: RunEntry,
+    /// The segments of it that count.
+    counts: Vec<SegmentPlace>,
+}
+
+/// Whether the retention of a run has passed; then the segments of it that count.
+fn is_due(shared: &Shared, experiment: ExperimentId, run: RunId) -> Result<Option<Vec<SegmentPlace>>> {
     let view = match RunView::read(shared, experiment, run) {
-        Err(Error::NotFound { .. }) => return Ok(false),
+        Err(Error::NotFound { .. }) => return Ok(None),
         view => view?,
     };
     let retention = i64::try_from(shared.options.deleted_retention.as_millis()).unwrap_or(i64::MAX);
     let due = view.state.deleted_at().is_some_and(|at| at.saturating_add(retention) <= shared.now_ms());
     // A file that cannot be read may be the one that says that the run was restored.
-    Ok(due && view.live_logs == 0 && view.files.damage.is_empty())
+    let is_due = due && view.live_logs == 0 && view.files.damage.is_empty();
+    Ok(is_due.then(|| view.files.segments.iter().map(|segment| segment.place().clone()).collect()))
 }
 
 /// Takes runs out of the catalog and out of sight, each file in one step, so that nobody finds half a run. Returns where
 /// their folders are then.
-fn hide(shared: &Shared, experiment_id: ExperimentId, due: &BTreeMap<RunId, RunEntry>) -> Result<Vec<PathBuf>> {
+fn hide(shared: &Shared, experiment_id: ExperimentId, due: &BTreeMap<RunId, Due>) -> Result<Vec<PathBuf>> {
     shared.with_journal(|journal| {
         for (number, run_id) in due.keys().enumerate() {
             let entry = RunEntry { run_id: *run_id, experiment_id, state: EntryState::Removed };
@@ -78,6 +96,11 @@ fn hide(shared: &Shared, experiment_id: ExperimentId, due: &BTreeMap<RunId, RunE
             journal.append(entry, number + 1 == due.len())?;
         }
         Ok(())
+    })?;
+    // Old packs go one by one, and what one of them holds may say what the run was before it was deleted: that goes first,
+    // durably.
+    shared.rewrite_packs(experiment_id, &|pack, piece| {
+        due.get(&piece.run).is_none_or(|due| due.counts.contains(&place_of(pack, piece)))
     })?;
     shared.rewrite_packs(experiment_id, &|_, piece| !due.contains_key(&piece.run))?;
     let packs = shared.paths.packs(experiment_id);
@@ -121,3 +144,8 @@ pub(super) fn empty_trash(shared: &Shared) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[path = "removal_tests.rs"]
+mod tests;

@@ -109,7 +109,11 @@ impl Shared {
 
     /// Writes those packs of an experiment anew in which there is something that is not to be kept.
     pub(super) fn rewrite_packs(&self, experiment: ExperimentId, kept: Kept<'_>) -> Result<()> {
-        let mut packs = self.packs(experiment)?.open;
+        let found = self.packs(experiment)?;
+        if let Some(refused) = found.refused.first() {
+            return Err(refused.copy());
+        }
+        let mut packs = found.open;
         packs.retain(|pack| pack.pieces().any(|piece| !kept(pack, &piece)));
         if packs.is_empty() { Ok(()) } else { self.rewrite(experiment, &packs, kept) }
     }

@@ -124,9 +124,14 @@ impl Patient<'_> {
 
     /// The damaged segments of the run among those in packs, and what can be opened of them.
     fn damaged_pieces(&self, damaged: &BTreeSet<&Path>) -> Result<Vec<(SegmentPlace, Option<SegmentReader>)>> {
-        let packs = self.shared.packs(self.experiment)?;
+        let dir = self.shared.paths.packs(self.experiment);
         let mut pieces = Vec::new();
-        for (pack, piece) in packs.pieces_of(self.run).filter(|(pack, _)| damaged.contains(pack.path())) {
+        if !damaged.iter().any(|path| path.parent() == Some(&dir)) {
+            return Ok(pieces);
+        }
+        // Whatever its name is by now: the repair of another run may have written the pack anew.
+        let packs = self.shared.packs(self.experiment)?;
+        for (pack, piece) in packs.pieces_of(self.run) {
             let place = place_of(pack, &piece);
             match self.shared.check_segment(&place, self.run) {
                 Ok(()) => {}
@@ -220,6 +225,7 @@ impl Patient<'_> {
         let mut output = SegmentWriter::create(env, &new, self.run, effort)?;
         let points = copy_good(segment, &|log| wanted.contains(log), &mut output)?;
         output.finish(Written { logs: wanted, meta })?;
+        self.shared.sync_name(&self.dir)?;
         self.give_up(place)?;
         let what = format!("the {points} points of it that are good are in {}", new.display());
         self.repairs.push(Repair { path: place.path().to_path_buf(), aside: Some(aside), what });

@@ -125,7 +125,7 @@ impl Shared {
     }
 
     /// Makes the name of a run's folder durable: it may be as new as the segment in it.
-    fn sync_name(&self, dir: &Path) -> Result<()> {
+    pub(super) fn sync_name(&self, dir: &Path) -> Result<()> {
         match dir.parent() {
             Some(runs) => self.env.fs.sync_dir(runs).at(runs, "sync"),
             None => Ok(()),

@@ -177,6 +177,53 @@ fn a_deleted_run_goes_out_of_its_pack() {
     assert_eq!((files(&scene.path(), ".pack").len(), shown(&store).len()), (0, 0));
 }
 
+/// Found by a review: only one damaged run of a pack was mended in a round, and there are not so many rounds.
+#[test]
+fn many_damaged_runs_of_a_pack_are_mended_at_once() {
+    let scene = Scene::new();
+    let store = scene.open_quiet();
+    let ids = small_runs(&store, ExperimentId::DEFAULT);
+    settle(&store);
+    drop(store);
+    let pack = files(&scene.path(), ".pack").remove(0);
+    let mut bytes = std::fs::read(&pack).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 9000].iter_mut().for_each(|byte| *byte ^= 0x55);
+    std::fs::write(&pack, bytes).unwrap();
+    let store = scene.open_quiet();
+    let hit = store.verify(&mut |_| {}).unwrap().damage.len();
+    assert!(hit > 9, "{hit} runs are hit");
+    let report = store.repair(&mut |_| {}).unwrap();
+    assert_eq!(report.left, []);
+    assert_eq!(store.verify(&mut |_| {}).unwrap().damage, []);
+    let readable = ids.iter().filter(|id| store.snapshot(**id).is_ok()).count();
+    assert!(readable >= RUNS - hit, "{readable} of {RUNS} runs, {hit} of them damaged");
+}
+
+/// Found by a review: what a run was before it was deleted, in an older pack, must go before the rest of it.
+#[test]
+fn a_deleted_run_that_lies_in_two_packs_does_not_come_back() {
+    let scene = Scene::new();
+    let open = || StoreOptions::new().background(false).deleted_retention(Duration::from_secs(3600)).open(scene.path());
+    let store = open().unwrap();
+    let ids = small_runs(&store, ExperimentId::DEFAULT);
+    settle(&store);
+    let older = files(&scene.path(), ".pack").remove(0);
+    let kept = std::fs::read(&older).unwrap();
+    ids.iter().take(20).for_each(|id| store.delete_run(*id).unwrap());
+    store.compact(&mut |_| {}).unwrap();
+    store.compact(&mut |_| {}).unwrap();
+    drop(store);
+    // As if the older pack had not been written anew yet.
+    std::fs::write(&older, &kept).unwrap();
+    let store = StoreOptions::new().background(false).deleted_retention(Duration::ZERO).open(scene.path()).unwrap();
+    assert_eq!(store.compact(&mut |_| {}).unwrap().removed_runs, 20);
+    assert_eq!(store.runs(&RunFilter { view: View::All, ..RunFilter::default() }).unwrap().len(), RUNS - 20);
+    drop(store);
+    std::fs::remove_file(scene.path().join("catalog/catalog.tw")).unwrap();
+    assert_eq!(open().unwrap().runs(&RunFilter { view: View::All, ..RunFilter::default() }).unwrap().len(), RUNS - 20);
+}
+
 /// Found by a review: the folder that its sync was to make durable was gone.
 #[test]
 fn a_writer_that_is_kept_can_sync_what_lies_in_a_pack() {
