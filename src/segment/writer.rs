@@ -3,7 +3,7 @@
 use super::count::{ChunkAxis, ChunkColumn};
 use crate::codec::{self, CodecId, Effort};
 use crate::env::{Env, File};
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::format::header::{FileType, HEADER_LEN, Header};
 use crate::format::index::{AxisChunk, AxisColumn, ColumnRef, GroupIndex};
 use crate::format::segment::{Footer, GroupRef, SeriesRef, Trailer, encode_section};
@@ -205,7 +205,9 @@ impl SegmentWriter {
     pub(crate) fn finish(mut self, written: Written) -> Result<PathBuf> {
         self.end(written);
         self.spill()?;
-        let Some(output) = &mut self.output else { return Ok(PathBuf::new()) };
+        let Some(output) = &mut self.output else {
+            return Err(Error::invalid("segment", "it was begun in memory and has no file"));
+        };
         output.file.sync().at(&output.temporary, "sync")?;
         output.env.fs.rename(&output.temporary, &output.path).at(&output.path, "name")?;
         output.named = true;

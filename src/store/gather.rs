@@ -5,7 +5,7 @@
 
 use super::packs::Packs;
 use super::paths::{RunEntryName, log_name, parse_run_entry};
-use super::repack::Merge;
+use super::repack::{FAN_IN, Merge, NextPack};
 use super::run_files::RunFiles;
 use super::run_view::RunView;
 use super::settle::{SMALL_LOG_POINTS, log_id_of};
@@ -16,7 +16,6 @@ use crate::env::{FileKind, Region};
 use crate::error::{Error, IoContext, Result};
 use crate::format::catalog::{EntryState, RunEntry};
 use crate::log::{FullLog, LogEnd};
-use crate::pack::PackWriter;
 use crate::segment::{SegmentPlace, SegmentReader, SegmentWriter, Written, seal};
 use crate::types::{ExperimentId, LogId, RunId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,10 +37,13 @@ struct Ended {
     id: LogId,
 }
 
-/// One whose segment is in a pack that is being written.
-struct Packed {
-    ended: Ended,
-    entry: RunEntry,
+/// What the background still has to do about packs.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    /// Runs that have ended here and have files of their own.
+    unpacked: BTreeMap<ExperimentId, Vec<RunId>>,
+    /// Experiments that have got packs.
+    packed: BTreeSet<ExperimentId>,
 }
 
 impl Shared {
@@ -51,22 +53,41 @@ impl Shared {
 
     /// Notes a run that was settled here.
     pub(super) fn note_unpacked(&self, experiment: ExperimentId, run: RunId) {
-        lock(&self.unpacked).entry(experiment).or_default().push(run);
+        lock(&self.gathering).unpacked.entry(experiment).or_default().push(run);
+    }
+
+    /// Notes the experiments in which short-lived processes have left many packs.
+    pub(super) fn note_packs(&self) -> Result<()> {
+        for experiment in self.experiment_ids()? {
+            if self.pack_paths(experiment)?.len() >= FAN_IN {
+                lock(&self.gathering).packed.insert(experiment);
+            }
+        }
+        Ok(())
     }
 
     /// What the background does about packs: gathers what has become many, and merges. Nothing while another process
     /// compacts.
     pub(super) fn gather_in_time(&self) -> Result<()> {
         let most = self.pack_from().saturating_mul(GATHER_FACTOR);
-        let ready: Vec<ExperimentId> = {
-            let unpacked = lock(&self.unpacked);
-            unpacked.iter().filter(|(_, runs)| runs.len() >= most).map(|(experiment, _)| *experiment).collect()
+        let ready: BTreeSet<ExperimentId> = {
+            let Gathering { unpacked, packed } = &*lock(&self.gathering);
+            let many = unpacked.iter().filter(|(_, runs)| runs.len() >= most).map(|(experiment, _)| *experiment);
+            many.chain(packed.iter().copied()).collect()
         };
         for experiment in ready {
             let lease = self.paths.compaction_lock();
             let Some(_lease) = self.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(()) };
-            let runs = lock(&self.unpacked).remove(&experiment).unwrap_or_default();
-            self.gather(experiment, runs)?;
+            let many = {
+                let Gathering { unpacked, packed } = &mut *lock(&self.gathering);
+                packed.remove(&experiment);
+                if unpacked.get(&experiment).is_some_and(|runs| runs.len() >= most) {
+                    unpacked.remove(&experiment)
+                } else {
+                    None
+                }
+            };
+            self.gather(experiment, many.unwrap_or_default())?;
             self.merge_packs(experiment, Merge::Tiers)?;
         }
         Ok(())
@@ -76,7 +97,7 @@ impl Shared {
     pub(super) fn gather_all(&self, experiment: ExperimentId) -> Result<()> {
         let lease = self.paths.compaction_lock();
         let Some(_lease) = self.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(()) };
-        lock(&self.unpacked).remove(&experiment);
+        lock(&self.gathering).unpacked.remove(&experiment);
         self.gather(experiment, self.run_folders(experiment)?)?;
         self.merge_packs(experiment, Merge::All)
     }
@@ -96,29 +117,21 @@ impl Shared {
         }
         let mut fit = fit.into_iter().peekable();
         while fit.peek().is_some() {
-            let mut pack: Option<PackWriter> = None;
-            let mut moved = Vec::new();
-            while pack.as_ref().is_none_or(|pack| pack.len() < self.full_pack_bytes()) {
+            let (mut pack, mut moved) = (NextPack::new(self, experiment), Vec::new());
+            while !pack.is_full() {
                 let Some((run, path)) = fit.next() else { break };
                 let place = SegmentPlace::file(&path);
                 // A damaged one is left where it is.
                 if !self.is_whole_run(experiment, run, &place)? {
                     continue;
                 }
-                let bytes = match place.map(&self.env) {
+                match place.map(&self.env) {
                     // Removed with its run.
                     Err(error) if error.is_missing_file() => continue,
-                    bytes => bytes?,
-                };
-                let mut writer = match pack.take() {
-                    Some(writer) => writer,
-                    None => self.begin_pack(experiment)?,
-                };
-                writer.push(run, &bytes)?;
-                pack = Some(writer);
+                    bytes => pack.push(run, &bytes?)?,
+                }
                 moved.push((run, path));
             }
-            let Some(pack) = pack else { break };
             pack.finish()?;
             for (run, path) in moved {
                 let _run_lock = self.lock_run(run)?;
@@ -205,99 +218,69 @@ impl Shared {
         for (experiment, mut logs) in by_experiment {
             if logs.len() >= self.pack_from() {
                 logs.sort_by_key(|ended| ended.run);
-                match self.pack_logs(experiment, logs, &mut settled) {
-                    Ok(logs) => {
-                        left.extend(logs.into_iter().map(|ended| (ended.run, ended.log)));
-                        failed = failed.and(self.merge_in_time(experiment));
-                    }
-                    Err((error, logs)) => {
-                        left.extend(logs.into_iter().map(|ended| (ended.run, ended.log)));
-                        failed = failed.and(Err(error));
-                    }
-                }
-            } else {
-                left.extend(logs.into_iter().map(|ended| (ended.run, ended.log)));
+                let (unsealed, packing) = self.pack_logs(experiment, logs, &mut settled);
+                (logs, failed) = (unsealed, failed.and(packing));
             }
+            left.extend(logs.into_iter().map(|ended| (ended.run, ended.log)));
         }
         (left, settled, failed)
     }
 
-    fn merge_in_time(&self, experiment: ExperimentId) -> Result<()> {
-        let lease = self.paths.compaction_lock();
-        let Some(_lease) = self.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(()) };
-        self.merge_packs(experiment, Merge::Tiers)
-    }
-
-    /// Seals the logs, by run, into one pack. Returns those that are not fit for it; with an error those that are not
-    /// sealed.
-    #[allow(clippy::type_complexity, reason = "an error gives back what it was called with")]
+    /// Seals the logs, by run, into one pack. Returns those that are not sealed: they are not fit for it, or it failed.
     fn pack_logs(
         self: &Arc<Self>,
         experiment: ExperimentId,
-        logs: Vec<Ended>,
+        mut logs: Vec<Ended>,
         settled: &mut BTreeSet<RunId>,
-    ) -> std::result::Result<Vec<Ended>, (Error, Vec<Ended>)> {
-        let lease = self.paths.compaction_lock();
-        let _lease = match self.env.fs.try_lock(&lease).at(&lease, "lock") {
-            Ok(Some(lease)) => lease,
-            Ok(None) => return Ok(logs),
-            Err(error) => return Err((error, logs)),
-        };
-        // Nobody else makes packs meanwhile.
-        let known = match self.packs(experiment) {
-            Ok(known) => known,
-            Err(error) => return Err((error, logs)),
-        };
-        // Nobody can tell whether more of these runs lies in what cannot be read.
-        if known.doubts().next().is_some() {
-            return Ok(logs);
-        }
-        let (mut left, mut packed) = (Vec::new(), Vec::new());
-        let mut writer = None;
-        let mut failed = None;
-        for ended in logs {
-            if failed.is_some() {
-                left.push(ended);
-                continue;
-            }
-            match self.pack_log(&ended, &known, &mut writer) {
-                Ok(Some(entry)) => packed.push(Packed { ended, entry }),
-                Ok(None) => left.push(ended),
-                Err(error) => {
-                    failed = Some(error);
-                    left.push(ended);
-                }
-            }
-        }
-        let finished = match (failed, writer) {
-            (Some(error), _) => Err(error),
-            (None, Some(writer)) => writer.finish().map(|_| ()),
-            (None, None) => Ok(()),
-        };
-        if let Err(error) = finished {
+    ) -> (Vec<Ended>, Result<()>) {
+        let mut entries = BTreeMap::new();
+        if let Err(error) = self.write_logs(experiment, &logs, &mut entries) {
             // Nothing of it has a name, or nobody knows whether it has: then the logs are sealed once more, which does
             // no harm.
-            left.extend(packed.into_iter().map(|packed| packed.ended));
-            return Err((error, left));
+            return (logs, Err(error));
+        }
+        if !entries.is_empty() {
+            lock(&self.gathering).packed.insert(experiment);
         }
         // What fails from here on is done by settling the run.
-        for Packed { ended, entry } in packed {
+        logs.retain(|ended| {
+            let Some(entry) = entries.remove(&ended.run) else { return true };
             ended.log.sealed.set();
-            if self.leave_folder(experiment, &ended, entry).is_ok_and(|left| left) {
+            if self.leave_folder(experiment, ended, entry).is_ok_and(|left| left) {
                 settled.insert(ended.run);
             }
+            false
+        });
+        (logs, Ok(()))
+    }
+
+    /// Writes a pack of those logs that are fit for it; adds what the catalog is to know of their runs to `entries`.
+    fn write_logs(
+        self: &Arc<Self>,
+        experiment: ExperimentId,
+        logs: &[Ended],
+        entries: &mut BTreeMap<RunId, RunEntry>,
+    ) -> Result<()> {
+        let lease = self.paths.compaction_lock();
+        let Some(_lease) = self.env.fs.try_lock(&lease).at(&lease, "lock")? else { return Ok(()) };
+        // Nobody else makes packs meanwhile.
+        let known = self.packs(experiment)?;
+        // Nobody can tell whether more of these runs lies in what cannot be read.
+        if known.doubts().next().is_some() {
+            return Ok(());
         }
-        Ok(left)
+        let mut pack = NextPack::new(self, experiment);
+        for ended in logs {
+            if let Some(entry) = self.pack_log(ended, &known, &mut pack)? {
+                entries.insert(ended.run, entry);
+            }
+        }
+        pack.finish()
     }
 
     /// Adds the content of a log to a pack; returns what the catalog is to know of the run. `None` when it is not all of
     /// a small ended run.
-    fn pack_log(
-        self: &Arc<Self>,
-        ended: &Ended,
-        known: &Packs,
-        writer: &mut Option<PackWriter>,
-    ) -> Result<Option<RunEntry>> {
+    fn pack_log(self: &Arc<Self>, ended: &Ended, known: &Packs, pack: &mut NextPack<'_>) -> Result<Option<RunEntry>> {
         let Ended { run, experiment, log, id } = ended;
         let dir = self.paths.run(*experiment, *run);
         let entries = self.env.fs.read_dir(&dir).at(&dir, "list")?;
@@ -321,12 +304,7 @@ impl Shared {
         if bytes.len() as u64 > MAX_PIECE_BYTES {
             return Ok(None);
         }
-        let mut pack = match writer.take() {
-            Some(pack) => pack,
-            None => self.begin_pack(*experiment)?,
-        };
         pack.push(*run, &bytes)?;
-        *writer = Some(pack);
         // Read back, so that the catalog says to the bit what the segment says.
         let region = Region::from_vec(bytes);
         let segment = Arc::new(SegmentReader::from_region(region, &SegmentPlace::file(Path::new("")))?);
@@ -340,12 +318,10 @@ impl Shared {
     fn leave_folder(&self, experiment: ExperimentId, ended: &Ended, entry: RunEntry) -> Result<bool> {
         let _run_lock = self.lock_run(ended.run)?;
         self.remove_log(ended.run, ended.id, &ended.log.path)?;
-        let dir = self.paths.run(experiment, ended.run);
-        match self.env.fs.remove_dir(&dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => return Ok(false),
-            removed => removed.at(&dir, "remove")?,
+        let is_gone = self.drop_empty_folder(&self.paths.run(experiment, ended.run))?;
+        if is_gone {
+            self.with_journal(|journal| journal.append(entry.clone(), false))?;
         }
-        self.with_journal(|journal| journal.append(entry.clone(), false))?;
-        Ok(true)
+        Ok(is_gone)
     }
 }

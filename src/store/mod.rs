@@ -66,11 +66,11 @@ use crate::error::{Error, IoContext, Result};
 use crate::log::FullLog;
 use crate::options::StoreOptions;
 use crate::segment::{Head, SegmentPlace, SegmentReader};
-use crate::types::{ExperimentId, LogId, RunId};
+use crate::types::{LogId, RunId};
 use paths::Paths;
 use run_core::RunCore;
 use run_files::CachedHead;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use worker::Worker;
@@ -153,8 +153,7 @@ pub(crate) struct Shared {
     packs: Mutex<packs::OpenPacks>,
     /// Whether the file that makes the folder a store says, durably, that there may be packs.
     packs_allowed: AtomicBool,
-    /// Small runs that have ended here and have files of their own, by experiment.
-    unpacked: Mutex<BTreeMap<ExperimentId, Vec<RunId>>>,
+    gathering: Mutex<gather::Gathering>,
     known_segments: Mutex<live_merge::KnownSegments>,
     /// The writers of this process.
     writers: Mutex<Vec<Weak<RunCore>>>,

@@ -53,7 +53,7 @@ impl Store {
             segments: Mutex::new(HashMap::new()),
             packs: Mutex::default(),
             packs_allowed: AtomicBool::new(false),
-            unpacked: Mutex::default(),
+            gathering: Mutex::default(),
             writers: Mutex::default(),
             retired: Mutex::default(),
             spent: Mutex::default(),
@@ -84,6 +84,7 @@ impl Store {
             }
             shared.match_folders()?;
             shared.recover_runs()?;
+            shared.note_packs()?;
             if shared.options.background {
                 worker = Some(Worker::start(&shared)?);
             }

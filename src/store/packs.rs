@@ -3,6 +3,7 @@
 //! Only who holds the lock of compaction makes or removes a pack. Between two packs, or a pack and a folder, a segment
 //! moves by being in both for a moment.
 
+use super::run_files::MAX_TRIES;
 use super::{Shared, lock};
 use crate::env::FileKind;
 use crate::env::sync::thread::yield_now;
@@ -15,9 +16,6 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// How often packs are listed again when they change under the reader.
-const MAX_TRIES: usize = 50;
 
 /// Packs that somebody has asked, by their paths, which are not used again.
 pub(super) type OpenPacks = HashMap<PathBuf, Arc<PackReader>>;

@@ -6,7 +6,7 @@
 
 use super::Shared;
 use super::open::{check_store_file, write_store_file};
-use super::packs::place_of;
+use super::packs::{Packs, place_of};
 use super::paths::pack_name;
 use super::quarantine::{copy_aside, move_aside};
 use super::repair::Repair;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 /// A pack is ended when it is this long.
 const MAX_PACK_BYTES: u64 = 128 << 20;
 /// So many packs of about the same size become one.
-const FAN_IN: usize = 8;
+pub(super) const FAN_IN: usize = 8;
 /// A pack of which this part no longer counts is written anew: one in so many bytes.
 const DEAD_PART: u64 = 4;
 
@@ -41,14 +41,44 @@ pub(super) enum Merge {
 
 type Kept<'a> = &'a dyn Fn(&PackReader, &Piece) -> bool;
 
+/// A pack that is begun with the first segment that comes: without one no file is made.
+pub(super) struct NextPack<'a> {
+    shared: &'a Shared,
+    experiment: ExperimentId,
+    writer: Option<PackWriter>,
+}
+
+impl<'a> NextPack<'a> {
+    pub(super) fn new(shared: &'a Shared, experiment: ExperimentId) -> Self {
+        Self { shared, experiment, writer: None }
+    }
+
+    /// Adds a whole segment of a run that does not come before the last one's.
+    pub(super) fn push(&mut self, run: RunId, segment: &[u8]) -> Result<()> {
+        if self.writer.is_none() {
+            self.writer = Some(self.shared.begin_pack(self.experiment)?);
+        }
+        self.writer.as_mut().map_or(Ok(()), |writer| writer.push(run, segment))
+    }
+
+    /// Whether it is so long that the next segment belongs into another one.
+    pub(super) fn is_full(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| writer.len() >= self.shared.full_pack_bytes())
+    }
+
+    /// Makes it durable and names it.
+    pub(super) fn finish(self) -> Result<()> {
+        self.writer.map_or(Ok(()), |writer| writer.finish().map(|_| ()))
+    }
+}
+
 impl Shared {
     /// The length at which a pack is ended. Its last segment and the directory come on top of that.
-    pub(super) fn full_pack_bytes(&self) -> u64 {
+    fn full_pack_bytes(&self) -> u64 {
         MAX_PACK_BYTES.min(self.env.fs.longest_file() / 2)
     }
 
-    /// Begins a pack of an experiment.
-    pub(super) fn begin_pack(&self, experiment: ExperimentId) -> Result<PackWriter> {
+    fn begin_pack(&self, experiment: ExperimentId) -> Result<PackWriter> {
         self.allow_packs()?;
         let (dir, parent) = (self.paths.packs(experiment), self.paths.experiment(experiment));
         self.env.fs.create_dir_all(&dir).at(&dir, "create")?;
@@ -86,21 +116,14 @@ impl Shared {
         let mut pieces: Vec<(RunId, &Arc<PackReader>, Piece)> =
             pieces.filter(|(_, pack, piece)| kept(pack, piece)).collect();
         pieces.sort_by_key(|(run, ..)| *run);
-        let full_bytes = self.full_pack_bytes();
-        let mut output: Option<PackWriter> = None;
+        let mut output = NextPack::new(self, experiment);
         for (run, pack, piece) in pieces {
-            let mut writer = match output.take() {
-                Some(writer) if writer.len() < full_bytes => writer,
-                Some(full) => {
-                    full.finish()?;
-                    self.begin_pack(experiment)?
-                }
-                None => self.begin_pack(experiment)?,
-            };
-            writer.push(run, &pack.bytes(&piece)?)?;
-            output = Some(writer);
+            if output.is_full() {
+                std::mem::replace(&mut output, NextPack::new(self, experiment)).finish()?;
+            }
+            output.push(run, &pack.bytes(&piece)?)?;
         }
-        output.map_or(Ok(()), |writer| writer.finish().map(|_| ()))?;
+        output.finish()?;
         self.remove_files(packs.iter().map(|pack| pack.path()))?;
         // An old pack must not come back with the power when what it held was removed on purpose.
         let dir = self.paths.packs(experiment);
@@ -125,7 +148,7 @@ impl Shared {
             return Ok(());
         }
         let dead = match merge {
-            Merge::All => self.dead_pieces(experiment, &packs.open)?,
+            Merge::All => self.dead_pieces(experiment, &packs)?,
             Merge::Tiers => BTreeSet::new(),
         };
         let small = packs.open.iter().filter(|pack| pack.len() < self.full_pack_bytes() / 2).cloned().collect();
@@ -136,10 +159,11 @@ impl Shared {
         if inputs.len() < 2 {
             inputs.clear();
         }
+        let is_dead = |pack: &PackReader, piece: &Piece| !dead.is_empty() && dead.contains(&place_of(pack, piece));
         for pack in &packs.open {
-            let bytes_of = |piece: &Piece| piece.end.saturating_sub(piece.start);
-            let lost = pack.pieces().filter(|piece| dead.contains(&place_of(pack, piece)));
-            let is_poor = lost.map(|piece| bytes_of(&piece)).sum::<u64>() > pack.len() / DEAD_PART;
+            let lost = pack.pieces().filter(|piece| is_dead(pack, piece));
+            let lost: u64 = lost.map(|piece| piece.end.saturating_sub(piece.start)).sum();
+            let is_poor = lost > pack.len() / DEAD_PART;
             if is_poor && !inputs.iter().any(|input| input.path() == pack.path()) {
                 inputs.push(Arc::clone(pack));
             }
@@ -147,22 +171,23 @@ impl Shared {
         if inputs.is_empty() {
             return Ok(());
         }
-        self.rewrite(experiment, &inputs, &|pack, piece| !dead.contains(&place_of(pack, piece)))
+        self.rewrite(experiment, &inputs, &|pack, piece| !is_dead(pack, piece))
     }
 
     /// The segments in packs whose content is in others, durably and whole. Only runs that are in several places are looked
     /// at.
-    fn dead_pieces(&self, experiment: ExperimentId, packs: &[Arc<PackReader>]) -> Result<BTreeSet<SegmentPlace>> {
-        let mut places: BTreeMap<RunId, Vec<SegmentPlace>> = BTreeMap::new();
-        for pack in packs {
-            pack.pieces().for_each(|piece| places.entry(piece.run).or_default().push(place_of(pack, &piece)));
-        }
-        let folders: BTreeSet<RunId> = self.run_folders(experiment)?.into_iter().collect();
-        let mut dead = BTreeSet::new();
-        for (run, places) in places {
-            if places.len() < 2 && !folders.contains(&run) {
+    fn dead_pieces(&self, experiment: ExperimentId, packs: &Packs) -> Result<BTreeSet<SegmentPlace>> {
+        // A run is here once for each place.
+        let mut runs = self.run_folders(experiment)?;
+        runs.extend(packs.open.iter().flat_map(|pack| pack.pieces().map(|piece| piece.run)));
+        runs.sort();
+        let (mut dead, mut last) = (BTreeSet::new(), None);
+        for both in runs.windows(2) {
+            let &[run, next] = both else { continue };
+            if run != next || last.replace(run) == Some(run) {
                 continue;
             }
+            let places: Vec<SegmentPlace> = packs.pieces_of(run).map(|(pack, piece)| place_of(pack, &piece)).collect();
             let files = RunFiles::scan(self, experiment, run)?;
             let counts = |place: &SegmentPlace| files.segments.iter().any(|segment| segment.place() == place);
             if !files.damage.is_empty() || places.iter().all(counts) {

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How often a folder is listed again when it changes under the reader.
-const MAX_TRIES: usize = 50;
+/// How often folders are listed again when they change under the reader.
+pub(super) const MAX_TRIES: usize = 50;
 /// Most memory that is kept for the content of the next log.
 const MAX_SPARE_BYTES: usize = 64 << 20;
 /// Logs whose content is kept in memory for the next reader.

@@ -207,13 +207,13 @@ impl Shared {
         self.remove_files(view.files.obsolete.iter().map(std::path::PathBuf::as_path))
     }
 
-    /// Removes the folder of a run that lies in packs, if there is nothing in it. The caller holds the run's lock.
-    pub(super) fn drop_empty_folder(&self, dir: &Path) -> Result<()> {
+    /// Removes the folder of a run that lies in packs, if there is nothing in it; false if there is something. The caller
+    /// holds the run's lock.
+    pub(super) fn drop_empty_folder(&self, dir: &Path) -> Result<bool> {
         match self.env.fs.remove_dir(dir) {
-            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => {
-                Err(error).at(dir, "remove")
-            }
-            _ => Ok(()),
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at(dir, "remove"),
+            _ => Ok(true),
         }
     }
 

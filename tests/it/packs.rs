@@ -263,6 +263,23 @@ fn packs_become_few_as_they_become_many() {
     assert_eq!((files(&scene.path(), ".pack").len(), shown(&store)), (1, before));
 }
 
+/// Each is closed before its background has had time to merge.
+#[test]
+fn packs_of_processes_that_do_not_live_long_become_few() {
+    let scene = Scene::new();
+    for _ in 0..9 {
+        let store = scene.open_quiet();
+        small_runs(&store, ExperimentId::DEFAULT);
+        store.close().unwrap();
+    }
+    assert_eq!(files(&scene.path(), ".pack").len(), 9);
+    let store = scene.open_quiet();
+    let before = shown(&store);
+    settle(&store);
+    assert!(files(&scene.path(), ".pack").len() < 3);
+    assert_eq!(shown(&store), before);
+}
+
 /// Whatever is damaged in a pack, the other runs in it can be read, the damage is named, and a repair leaves them whole.
 #[test]
 fn a_damaged_pack_gives_all_but_what_was_hit() {
