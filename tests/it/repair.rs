@@ -76,11 +76,17 @@ fn a_repair_that_is_cut_short_loses_nothing() {
         })
     };
     let named = |name: &str| sample.iter().find(|(path, _)| path.ends_with(name));
+    let pack = || sample.iter().find(|(path, _)| path.extension().is_some_and(|ending| ending == "pack"));
+    let pack_end = pack().map_or(0, |(_, bytes)| bytes.len());
     let model = || sample.iter().find(|(path, _)| path.starts_with(damage::folder().join("models")));
     let flips = [
         (find("01", ".seg"), 80),
         (find("01", ".seg"), 24),
         (find("01", ".seg"), 5),
+        // A column, the header and the directory of segments in a pack.
+        (pack(), 64 + 80),
+        (pack(), 64 + 5),
+        (pack(), pack_end - 40),
         (find("04", ".log"), 50),
         (find("05", ".log"), 4100),
         (named("experiments/0/experiment.tw"), 80),
