@@ -6,8 +6,6 @@ use super::{Shared, Store};
 use crate::error::{Error, Result};
 use crate::format::record::{Change, Meta};
 use crate::types::{RunId, RunName, TagKey, check_value};
-use std::collections::BTreeSet;
-use std::path::Path;
 
 impl Shared {
     /// Makes durable changes to a run, live or ended. `decide` sees the run as all its files say it is.
@@ -37,16 +35,13 @@ impl Shared {
 }
 
 impl Shared {
-    /// Makes the names of a run's files durable: of its folder, if it has one, and of the packs.
+    /// Makes the names of a run's files durable.
     fn sync_run(&self, view: &RunView) -> Result<()> {
-        let dir = self.paths.run(view.experiment_id, view.id);
-        let packed = view.files.segments.iter().filter(|segment| segment.place().is_in_pack());
-        let packs: BTreeSet<&Path> = packed.filter_map(|segment| segment.path().parent()).collect();
-        packs.into_iter().try_for_each(|packs| sync_up(&self.env, packs, self.paths.root()))?;
-        match sync_up(&self.env, &dir, self.paths.root()) {
-            Err(error) if error.is_missing_file() && view.files.is_packed() => Ok(()),
-            synced => synced,
+        self.sync_segments(&view.files)?;
+        if view.files.is_packed() {
+            return Ok(());
         }
+        sync_up(&self.env, &self.paths.run(view.experiment_id, view.id), self.paths.root())
     }
 }
 
