@@ -18,6 +18,7 @@ mod golden_models;
 mod logged_models;
 mod misplaced;
 mod models;
+mod on_behalf;
 mod packs;
 mod reopen;
 mod repair;
