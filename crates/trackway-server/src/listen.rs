@@ -161,7 +161,7 @@ impl Server {
         let served = runtime.block_on(serve(listener, Arc::clone(&app), stop.subscribe()));
         // What still waits for a client is given up; engine calls end by themselves.
         runtime.shutdown_timeout(STOP_PATIENCE);
-        app.writers.leave_all(&app.store);
+        app.writers.leave_all();
         served
     }
 }

@@ -64,26 +64,21 @@ impl Writers {
     }
 
     /// Takes the writer of a run that was created just now.
-    pub(crate) fn adopt(&self, store: &Store, writer: RunWriter) {
+    pub(crate) fn adopt(&self, writer: RunWriter) {
         let slot = self.slot(writer.id());
         slot.write().writer = Some(writer);
-        self.make_room(store);
+        self.make_room();
     }
 
     /// Logs to a run.
     ///
     /// # Errors
-    /// Of the engine: the run does not exist, or it or its experiment is deleted; and those of `log`.
-    pub(crate) fn with<T, E: From<Error>>(
-        &self,
-        store: &Store,
-        id: RunId,
-        log: impl FnOnce(&RunWriter) -> Result<T, E>,
-    ) -> Result<T, E> {
+    /// Of opening a writer: the run does not exist, or it or its experiment is deleted.
+    pub(crate) fn with<T>(&self, store: &Store, id: RunId, log: impl FnOnce(&RunWriter) -> T) -> trackway::Result<T> {
         loop {
             let slot = self.slot(id);
             if let Some(writer) = &slot.read().writer {
-                return log(writer);
+                return Ok(log(writer));
             }
             let mut state = slot.write();
             if state.is_gone || state.writer.is_some() {
@@ -93,11 +88,11 @@ impl Writers {
                 Ok(writer) => state.writer = Some(writer),
                 Err(error) => {
                     self.forget(id, &slot, &mut state);
-                    return Err(error.into());
+                    return Err(error);
                 }
             }
             drop(state);
-            self.make_room(store);
+            self.make_room();
         }
     }
 
@@ -131,7 +126,7 @@ impl Writers {
     /// Of the engine: the run does not exist.
     pub(crate) fn delete_run(&self, store: &Store, id: RunId) -> trackway::Result<()> {
         self.alone(id, |writer| {
-            writer.map_or(Ok(()), |writer| leave(&writer))?;
+            writer.map_or(Ok(()), leave)?;
             store.delete_run(id)
         })
     }
@@ -151,7 +146,7 @@ impl Writers {
     }
 
     /// Leaves those that were not used for longest, until there is room.
-    fn make_room(&self, store: &Store) {
+    fn make_room(&self) {
         let mut by_use: Vec<(u64, RunId)> = {
             let slots = self.slots();
             if slots.len() <= MOST {
@@ -161,27 +156,27 @@ impl Writers {
         };
         by_use.sort_unstable();
         let surplus = by_use.len().saturating_sub(MOST);
-        self.leave_these(store, by_use.into_iter().take(surplus).map(|(_, id)| id).collect());
+        self.leave_these(by_use.into_iter().take(surplus).map(|(_, id)| id).collect());
     }
 
     /// Leaves those that were not used for so long.
-    pub(crate) fn leave_idle(&self, store: &Store, idle: Duration) {
+    pub(crate) fn leave_idle(&self, idle: Duration) {
         let Some(before) = self.begun.elapsed().checked_sub(idle) else { return };
         let before = before.as_millis() as u64;
         let is_idle = |slot: &Slot| slot.used.load(Ordering::Relaxed) <= before;
         let idle = self.slots().iter().filter(|(_, slot)| is_idle(slot)).map(|(id, _)| *id).collect();
-        self.leave_these(store, idle);
+        self.leave_these(idle);
     }
 
     /// Leaves all: at the end, and when runs of an experiment must not be logged to any more.
-    pub(crate) fn leave_all(&self, store: &Store) {
+    pub(crate) fn leave_all(&self) {
         let all = self.slots().keys().copied().collect();
-        self.leave_these(store, all);
+        self.leave_these(all);
     }
 
-    fn leave_these(&self, _store: &Store, runs: Vec<RunId>) {
+    fn leave_these(&self, runs: Vec<RunId>) {
         for id in runs {
-            let left = self.alone(id, |writer| writer.map_or(Ok(()), |writer| leave(&writer)));
+            let left = self.alone(id, |writer| writer.map_or(Ok(()), leave));
             if let Err(error) = left {
                 // What was acknowledged is in the log's pages; it is read there, and sealed when the store is next opened.
                 tracing::warn!(run = %id, %error, "a writer could not be left");
@@ -198,15 +193,15 @@ fn append(store: &Store, id: RunId) -> trackway::Result<RunWriter> {
         let state = "is of a deleted experiment; restore that first";
         return Err(Error::InvalidState { what: "run", name: id.to_string(), state });
     }
-    store.resume_run(id)
+    store.append_run(id)
 }
 
 /// Closes a writer; the run keeps its status.
-fn leave(writer: &RunWriter) -> trackway::Result<()> {
-    writer.end(RunStatus::Killed, None)
+fn leave(writer: RunWriter) -> trackway::Result<()> {
+    writer.leave()
 }
 
-/// Gives a run a status, by its writer if it has one.
+/// Gives a run a status, by its writer if it has one and is over.
 fn set_status(
     store: &Store,
     id: RunId,
@@ -214,6 +209,11 @@ fn set_status(
     status: RunStatus,
     end_time: Option<i64>,
 ) -> trackway::Result<()> {
-    let writer = writer.map_or_else(|| store.resume_run(id), Ok)?;
-    writer.end(status, end_time)
+    match writer {
+        Some(writer) if status.is_ended() => writer.end(status, end_time),
+        writer => {
+            writer.map_or(Ok(()), leave)?;
+            store.set_run_status(id, status, end_time)
+        }
+    }
 }
