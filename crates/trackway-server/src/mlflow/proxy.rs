@@ -71,7 +71,10 @@ pub(super) fn no_such(path: &str) -> Error {
 async fn upload(State(app): State<Arc<App>>, request: Request) -> Response {
     let path = match path_of(&request) {
         Ok(path) => path,
-        Err(error) => return error.into_response(),
+        Err(error) => {
+            transfer::drain(request.into_body()).await;
+            return error.into_response();
+        }
     };
     let find = move |app: &App| -> Result<(Artifacts, String)> {
         let place = places::find(app, &path)?.ok_or_else(|| no_such(&path))?;

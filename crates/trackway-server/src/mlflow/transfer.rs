@@ -23,6 +23,10 @@ const PIECES_WAITING: usize = 4;
 /// How long a client may send nothing in the middle of a body.
 const SENDER_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How much of a refused body is read, and for how long.
+const DRAINED_BYTES: usize = 4 << 20;
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Bytes of a file that are read at a time.
 const READ_BYTES: usize = 256 << 10;
 
@@ -54,8 +58,12 @@ pub(super) async fn receive(
         let mut stream = Incoming { receiver, piece: Bytes::new(), ended: false };
         Ok(artifacts.put_reader(&path, &mut stream)?)
     }));
-    let sent = pump(body, most, &sender).await;
+    let mut body = body;
+    let sent = pump(&mut body, most, &sender).await;
     drop(sender);
+    if sent.is_err() {
+        drain(body).await;
+    }
     let stored = storing.await.unwrap_or_else(|_| Err(Error::new(Code::InternalError, "the upload ended early")));
     // What is wrong with the place is told rather than that its body was not read to the end.
     match (stored, sent) {
@@ -67,7 +75,7 @@ pub(super) async fn receive(
 }
 
 /// Hands the body on, piece by piece; `Err(None)` when nobody takes it any more.
-async fn pump(mut body: Body, most: u64, sender: &mpsc::Sender<Piece>) -> std::result::Result<(), Option<Error>> {
+async fn pump(body: &mut Body, most: u64, sender: &mpsc::Sender<Piece>) -> std::result::Result<(), Option<Error>> {
     let mut len = 0;
     loop {
         let frame = tokio::time::timeout(SENDER_PATIENCE, body.frame()).await;
@@ -98,6 +106,22 @@ async fn pump(mut body: Body, most: u64, sender: &mpsc::Sender<Piece>) -> std::r
             return Ok(());
         }
     }
+}
+
+/// Reads what is left of a short body: a client that is still sending when the connection is closed does not see the answer.
+pub(super) async fn drain(mut body: Body) {
+    let mut left = DRAINED_BYTES;
+    let all = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let len = frame.into_data().map_or(0, |data| data.len());
+            match left.checked_sub(len) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    // A client that takes longer has had its chance.
+    let _ = tokio::time::timeout(DRAIN_PATIENCE, all).await;
 }
 
 fn cut_short(reason: &str) -> Error {
