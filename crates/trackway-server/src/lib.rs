@@ -28,13 +28,15 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use guard::Guard;
 use state::App;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Everything that is served.
-fn router(app: Arc<App>, guard: Arc<Guard>) -> Router {
+fn router(app: Arc<App>, guard: Arc<Guard>, mlflow_pages: Option<&Path>) -> Router {
     Router::new()
         .route("/health", get(|| async { "OK" }))
         .route("/version", get(|| async { mlflow::VERSION }))
+        .merge(mlflow_pages.map(mlflow::web_router).unwrap_or_default())
         .merge(mlflow::router())
         // One line here for each other part: `native::router()`, `ui::router()`.
         .with_state(app)

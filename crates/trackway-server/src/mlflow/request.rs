@@ -59,6 +59,11 @@ impl Decoded {
         Ok(Self { object, is_query: false })
     }
 
+    /// The fields of an object, as if it came in a body.
+    pub(crate) fn from_object(object: Map<String, Value>) -> Self {
+        Self { object, is_query: false }
+    }
+
     pub(crate) fn fields(&self) -> Fields<'_> {
         Fields { object: &self.object, is_query: self.is_query }
     }
@@ -265,6 +270,11 @@ impl<'a> Fields<'a> {
         };
         let object = |item: &'a Value| item.as_object().map(|object| Self { object, is_query: false });
         list.iter().map(|item| object(item).ok_or_else(|| wrong_type(name, value))).collect()
+    }
+
+    /// An object as it was sent.
+    pub(crate) fn raw_object(self, name: &str) -> Result<Option<&'a Map<String, Value>>> {
+        Ok(self.object(name)?.map(|fields| fields.object))
     }
 
     /// An object.
