@@ -5,6 +5,7 @@ mod artifacts;
 mod experiments;
 mod inputs;
 mod logged_models;
+mod python;
 mod registry;
 mod server;
 mod start;
