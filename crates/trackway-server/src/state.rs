@@ -1,7 +1,12 @@
 //! What all requests share.
 
 use crate::writers::Writers;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use trackway::Store;
+
+/// Most files at a time: fewer than there are threads that may block.
+const MOST_TRANSFERS: usize = 40;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -9,10 +14,12 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// Writers of the runs that are being logged to.
     pub(crate) writers: Writers,
+    /// One for each file that is on its way in or out: each holds a thread that may block.
+    pub(crate) transfers: Arc<Semaphore>,
 }
 
 impl App {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, writers: Writers::new() }
+        Self { store, writers: Writers::new(), transfers: Arc::new(Semaphore::new(MOST_TRANSFERS)) }
     }
 }

@@ -2,6 +2,7 @@
 //! calls have returned.
 
 use super::experiments::pairs;
+use super::logged_models::{check_models, log_metrics};
 use super::request::{Fields, invalid_value, missing};
 use super::runs::{find_active_run, refused, rename, run_id};
 use super::shapes::NAME_TAG;
@@ -202,6 +203,7 @@ fn write(
     tags: &[(&str, &str)],
 ) -> Result<Reply> {
     let id = run_id(given)?;
+    check_models(app, metrics)?;
     let log = |writer: &RunWriter| {
         if !params.is_empty() {
             writer.log_params(params)?;
@@ -214,6 +216,7 @@ fn write(
         trackway::Error::ParamConflict { .. } => params_differ(app, id, given, params),
         other => refused(other, given),
     })?;
+    log_metrics(app, id, metrics)?;
     Ok(Reply::empty())
 }
 

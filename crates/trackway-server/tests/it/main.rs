@@ -1,6 +1,11 @@
 //! The server over HTTP, one module a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod artifacts;
 mod experiments;
+mod inputs;
+mod logged_models;
+mod python;
+mod registry;
 mod server;
 mod start;

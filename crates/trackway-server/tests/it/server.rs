@@ -85,7 +85,8 @@ impl TestServer {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
+        let answered = self.agent.run(request.body(body).unwrap());
+        let mut response = answered.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
         Answer { status, text, headers }
