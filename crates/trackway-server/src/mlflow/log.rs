@@ -125,6 +125,9 @@ fn log_batch(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
 fn read_metric<'a>(fields: Fields<'a>, missing: impl Fn(&str) -> Error) -> Result<Logged<'a>> {
     let some = |name: &str| fields.text(name).map(|text| text.filter(|text| !text.is_empty()));
     let key = some("key")?.ok_or_else(|| missing("key"))?;
+    if fields.is_blank("value")? {
+        return Err(missing("value"));
+    }
     let value = fields.double("value")?.ok_or_else(|| missing("value"))?;
     let timestamp = fields.int("timestamp")?.ok_or_else(|| missing("timestamp"))?;
     let step = fields.int("step")?.unwrap_or(0);

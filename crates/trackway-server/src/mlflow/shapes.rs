@@ -158,7 +158,8 @@ pub(crate) struct RunShape<'a> {
     info: InfoShape<'a>,
     data: DataShape<'a>,
     inputs: InputsShape<'a>,
-    outputs: OutputsShape,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<OutputsShape>,
 }
 
 #[derive(Serialize)]
@@ -219,6 +220,11 @@ struct DatasetShape<'a> {
 }
 
 impl<'a> RunShape<'a> {
+    /// As MLflow answers whoever has created the run.
+    pub(crate) fn of_new(run: &'a Run, location: &str) -> Self {
+        Self { outputs: None, ..Self::new(run, location) }
+    }
+
     /// `location` is that of the run's experiment.
     pub(crate) fn new(run: &'a Run, location: &str) -> Self {
         let latest = |(key, summary): (&'a String, &MetricSummary)| MetricShape::new(key, summary.latest);
@@ -233,7 +239,7 @@ impl<'a> RunShape<'a> {
                 dataset_inputs: run.datasets.iter().map(dataset_input).collect(),
                 model_inputs: links(run, false),
             },
-            outputs: OutputsShape { model_outputs: links(run, true) },
+            outputs: Some(OutputsShape { model_outputs: links(run, true) }),
         }
     }
 }

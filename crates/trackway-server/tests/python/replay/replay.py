@@ -32,8 +32,13 @@ import explained  # noqa: E402
 # Fields whose values are the server's own.
 MASKED = {
     "creation_time", "last_update_time", "creation_timestamp", "last_updated_timestamp", "creation_timestamp_ms",
-    "last_updated_timestamp_ms", "sqlstate", "error_class", "stack_trace",
+    "last_updated_timestamp_ms",
 }
+# Fields of errors that no client reads.
+IGNORED = {"sqlstate", "error_class", "stack_trace"}
+# Fields in which a short id may be a part of a text, and where it stands in messages.
+WITH_IDS = {"experiment_id", "artifact_location", "artifact_uri", "root_uri", "source"}
+ID_IN_MESSAGE = r"(?<=id=){0}(?![\w.])|(?<=id ){0}(?![\w.])|(?<=experiment ){0}(?![\w.])|(?<=ID '){0}(?=')"
 # Lists without an order of their own, and what tells their items apart.
 UNORDERED = {"metrics": ("key", "run_id", "step", "timestamp"), "params": ("key",), "tags": ("key",)}
 # ... but where a list of metrics is a history.
@@ -130,7 +135,7 @@ class Server:
     def mask(self, value, key=None):
         """An answer without what is this server's own."""
         if isinstance(value, dict):
-            return {name: self.mask(item, name) for name, item in sorted(value.items())}
+            return {name: self.mask(item, name) for name, item in sorted(value.items()) if name not in IGNORED}
         if isinstance(value, list):
             return [self.mask(item, key) for item in value]
         if key in MASKED:
@@ -141,11 +146,14 @@ class Server:
             # The longest first: some ids are part of others.
             known = sorted(self.variables.items(), key=lambda pair: -len(str(pair[1])))
             for name, own in known:
-                if isinstance(own, str) and own and (value == own or len(own) > 5):
+                if not isinstance(own, str) or not own:
+                    continue
+                if len(own) > 5:
                     value = value.replace(own, f"<{name}>")
-                elif isinstance(own, str) and own and not own.startswith("<"):
-                    # A short id, which is a part of much: only where it stands alone.
+                elif key in WITH_IDS:
                     value = re.sub(rf"(?<![\w<-]){re.escape(own)}(?![\w>-])", f"<{name}>", value)
+                elif key == "message":
+                    value = re.sub(ID_IN_MESSAGE.format(re.escape(own)), f"<{name}>", value)
         return value
 
 
