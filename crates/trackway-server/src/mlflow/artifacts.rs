@@ -144,9 +144,8 @@ async fn upload(State(app): State<Arc<App>>, request: Request) -> Response {
         Ok((places::of_run(app, given)?.0, path.to_owned()))
     };
     let body = request.into_body();
-    match axum::body::HttpBody::is_end_stream(&body) {
-        true => return Error::invalid("Request must specify data.").into_response(),
-        false => {}
+    if axum::body::HttpBody::is_end_stream(&body) {
+        return Error::invalid("Request must specify data.").into_response();
     }
     match transfer::receive(&app, body, MAX_PAGE_UPLOAD, find).await {
         Ok(_) => Reply::empty().into_response(),

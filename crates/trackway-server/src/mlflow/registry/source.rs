@@ -283,7 +283,7 @@ fn not_there(error: Error, given: &str, what: &str) -> Error {
 fn parts(uri: &str) -> Option<(String, String, Vec<String>)> {
     let uri = Uri::new(uri);
     let parts = uri.path.split('/').filter(|part| !part.is_empty());
-    let parts = parts.map(|part| all_decoded(part)).collect::<Option<Vec<_>>>()?;
+    let parts = parts.map(all_decoded).collect::<Option<Vec<_>>>()?;
     Some((uri.scheme, uri.authority.to_ascii_lowercase(), parts))
 }
 
