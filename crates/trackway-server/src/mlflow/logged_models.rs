@@ -224,7 +224,7 @@ fn set_tags(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let given = fields.required_text("model_id")?;
     let tags = super::experiments::pairs(fields, "tags")?;
     app.store.set_logged_model_tags(model_id(given)?, &tags).map_err(|error| refused(error, given))?;
-    answer(app, &find_any(app, given)?)
+    Ok(Reply::empty())
 }
 
 fn delete_tag(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {

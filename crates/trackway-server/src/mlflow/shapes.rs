@@ -158,6 +158,7 @@ pub(crate) struct RunShape<'a> {
     info: InfoShape<'a>,
     data: DataShape<'a>,
     inputs: InputsShape<'a>,
+    #[serde(skip_serializing_if = "OutputsShape::is_empty")]
     outputs: OutputsShape,
 }
 
@@ -183,6 +184,12 @@ struct InputsShape<'a> {
 struct OutputsShape {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     model_outputs: Vec<ModelLinkShape>,
+}
+
+impl OutputsShape {
+    fn is_empty(&self) -> bool {
+        self.model_outputs.is_empty()
+    }
 }
 
 /// A logged model that the run used, or made at a step.
