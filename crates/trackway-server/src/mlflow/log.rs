@@ -125,6 +125,9 @@ fn log_batch(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
 fn read_metric<'a>(fields: Fields<'a>, missing: impl Fn(&str) -> Error) -> Result<Logged<'a>> {
     let some = |name: &str| fields.text(name).map(|text| text.filter(|text| !text.is_empty()));
     let key = some("key")?.ok_or_else(|| missing("key"))?;
+    if fields.is_blank("value")? {
+        return Err(missing("value"));
+    }
     let value = fields.double("value")?.ok_or_else(|| missing("value"))?;
     let timestamp = fields.int("timestamp")?.ok_or_else(|| missing("timestamp"))?;
     let step = fields.int("step")?.unwrap_or(0);
@@ -235,6 +238,9 @@ fn params_differ(app: &App, id: RunId, given: &str, params: &[(&str, &str)]) -> 
     ))
 }
 
+/// Steps, timestamps and values of a metric.
+type Columns = (Vec<i64>, Vec<i64>, Vec<f64>);
+
 /// Points of one step and time are a row, which shares both; the others of a metric are columns.
 fn write_metrics(writer: &RunWriter, metrics: &[Logged<'_>]) -> trackway::Result<()> {
     if let [metric] = metrics {
@@ -256,7 +262,7 @@ fn write_metrics(writer: &RunWriter, metrics: &[Logged<'_>]) -> trackway::Result
             _ => again.push(metric),
         }
     }
-    let mut alone: BTreeMap<&str, (Vec<i64>, Vec<i64>, Vec<f64>)> = BTreeMap::new();
+    let mut alone: BTreeMap<&str, Columns> = BTreeMap::new();
     for row in &rows {
         if row.len() > 1 {
             let Some(Point { step, timestamp, .. }) = row.first().map(|metric| metric.point) else { continue };

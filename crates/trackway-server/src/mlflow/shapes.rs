@@ -158,8 +158,8 @@ pub(crate) struct RunShape<'a> {
     info: InfoShape<'a>,
     data: DataShape<'a>,
     inputs: InputsShape<'a>,
-    #[serde(skip_serializing_if = "OutputsShape::is_empty")]
-    outputs: OutputsShape,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<OutputsShape>,
 }
 
 #[derive(Serialize)]
@@ -184,12 +184,6 @@ struct InputsShape<'a> {
 struct OutputsShape {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     model_outputs: Vec<ModelLinkShape>,
-}
-
-impl OutputsShape {
-    fn is_empty(&self) -> bool {
-        self.model_outputs.is_empty()
-    }
 }
 
 /// A logged model that the run used, or made at a step.
@@ -226,6 +220,11 @@ struct DatasetShape<'a> {
 }
 
 impl<'a> RunShape<'a> {
+    /// As MLflow answers whoever has created the run.
+    pub(crate) fn of_new(run: &'a Run, location: &str) -> Self {
+        Self { outputs: None, ..Self::new(run, location) }
+    }
+
     /// `location` is that of the run's experiment.
     pub(crate) fn new(run: &'a Run, location: &str) -> Self {
         let latest = |(key, summary): (&'a String, &MetricSummary)| MetricShape::new(key, summary.latest);
@@ -240,7 +239,7 @@ impl<'a> RunShape<'a> {
                 dataset_inputs: run.datasets.iter().map(dataset_input).collect(),
                 model_inputs: links(run, false),
             },
-            outputs: OutputsShape { model_outputs: links(run, true) },
+            outputs: Some(OutputsShape { model_outputs: links(run, true) }),
         }
     }
 }

@@ -3,9 +3,14 @@
 
 mod artifacts;
 mod experiments;
+mod history;
 mod inputs;
+mod log;
 mod logged_models;
 mod python;
 mod registry;
+mod runs;
+mod search;
+mod security;
 mod server;
 mod start;
