@@ -27,9 +27,6 @@ def delete(name, path, body=None, **rest):
 
 # Artifacts -----------------------------------------------------------------------------------------------------------------
 
-# So that the number of the one that follows stands in no version and no path by chance.
-for number in range(40):
-    post(f"experiment before, {number}", "experiments/create", {"name": f"before {number}"}, keep={"before": "experiment_id"})
 post("experiment", "experiments/create", {"name": "for models"}, keep={"mexp": "experiment_id"})
 post("run", "runs/create", {"experiment_id": "$mexp", "run_name": "maker", "start_time": 1}, keep={"mrun": "run.info.run_id"})
 post("another run", "runs/create", {"experiment_id": "$mexp", "run_name": "other", "start_time": 2}, keep={"mother": "run.info.run_id"})
@@ -213,7 +210,7 @@ for what, body in {
     "runs of another": {"name": "digits", "source": "runs:/${mother}/m", "run_id": "$mrun"}, "runs without": {"name": "digits", "source": "runs:/${mrun}/m"},
     "proxy without": {"name": "digits", "source": "mlflow-artifacts:/${mexp}/${mrun}/artifacts/m"},
     "model without": {"name": "digits", "source": "models:/${lm}"}, "model of another": {"name": "digits", "source": "models:/${lm}", "model_id": "$lm2"},
-    "runs with model": {"name": "digits", "source": "runs:/${mrun}/m", "model_id": "$lm"}, "unknown run": {"name": "digits", "source": "mlflow-artifacts:/1/x", "run_id": "0" * 32},
+    "runs with model": {"name": "digits", "source": "runs:/${mrun}/m", "model_id": "$lm"}, "unknown run": {"name": "digits", "source": "mlflow-artifacts:/987654/x", "run_id": "0" * 32},
     "s3 up": {"name": "digits", "source": "s3://b/../x"}, "s3 alone": {"name": "digits", "source": "s3://b"}, "no version": {"name": "digits", "source": "models:/digits/99"},
     "bad models": {"name": "digits", "source": "models:/a/b/c"}, "models host": {"name": "digits", "source": "models://h/digits/1"},
     "http proxy": {"name": "digits", "source": "http://h/api/2.0/mlflow-artifacts/artifacts/x"},
