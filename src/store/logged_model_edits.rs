@@ -119,7 +119,8 @@ impl Store {
         })
     }
 
-    /// Deletes a logged model. Its files stay, and it can still be read by its id, but no search finds it.
+    /// Deletes a logged model. It can still be read by its id, but no search finds it. Its files stay until a compaction finds
+    /// that [`StoreOptions::deleted_retention`](crate::StoreOptions::deleted_retention) has passed.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
