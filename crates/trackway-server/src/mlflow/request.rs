@@ -172,6 +172,11 @@ impl<'a> Fields<'a> {
         self.scalar(name).map(|value| value.and_then(Value::as_str) == Some(""))
     }
 
+    /// Whether the field is there.
+    pub(crate) fn has(self, name: &str) -> Result<bool> {
+        self.value(name).map(|value| value.is_some())
+    }
+
     /// A text, also an empty one.
     pub(crate) fn text(self, name: &str) -> Result<Option<&'a str>> {
         match self.scalar(name)? {
