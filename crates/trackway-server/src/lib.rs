@@ -1,0 +1,35 @@
+//! Serves a Trackway store over HTTP: MLflow's REST API, so that unmodified MLflow clients log into it, and what a
+//! browser needs.
+//!
+//! The engine stays synchronous: connections live on a few async threads, and each request's work is done on a thread
+//! that may block ([`blocking`]). `mlflow/` is MLflow's wire, one file a resource; `native/` is Trackway's own JSON API,
+//! which its pages use. Nothing is acknowledged before the engine's call has returned.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+
+mod blocking;
+mod error;
+mod listen;
+mod mlflow;
+mod options;
+mod reply;
+mod state;
+mod writers;
+
+pub use error::{Error, Result};
+pub use listen::{Server, Stopper};
+pub use options::ServerOptions;
+
+use axum::Router;
+use axum::routing::get;
+use state::App;
+use std::sync::Arc;
+
+/// Everything that is served.
+fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/health", get(|| async { "OK" }))
+        .route("/version", get(|| async { mlflow::VERSION }))
+        .merge(mlflow::router())
+        // One line here for each other part: `native::router()`, `ui::router()`.
+        .with_state(app)
+}

@@ -1,0 +1,222 @@
+//! Listening, accepting, and stopping without cutting answers short.
+
+use crate::error::{Error, Result};
+use crate::options::ServerOptions;
+use crate::state::App;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, watch};
+use trackway::Store;
+
+/// Threads that serve connections, and those that may wait for the engine, of which there are as many as are busy.
+const ASYNC_THREADS: usize = 2;
+const BLOCKING_THREADS: usize = 64;
+
+/// Connections at a time; who comes later waits to be accepted.
+const CONNECTIONS: usize = 1024;
+
+/// How long a client may take to send the head of a request, counted from the moment its connection is ready for one.
+const HEAD_PATIENCE: Duration = Duration::from_secs(75);
+
+/// Largest head of a request, in bytes: search_runs sends long filters in bodies, get-history-bulk 100 run ids in its path.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// How long requests that are being answered may take when the server stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A server that has its address.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// use trackway_server::{Server, ServerOptions};
+///
+/// let store = trackway::Store::open(dir.path()).unwrap();
+/// let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() })?;
+/// let (addr, stopper) = (server.addr(), server.stopper());
+/// let thread = std::thread::spawn(move || server.run());
+/// println!("MLFLOW_TRACKING_URI=http://{addr}");
+/// stopper.stop();
+/// thread.join().unwrap()?;
+/// # Ok::<(), trackway_server::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    addr: SocketAddr,
+    app: Arc<App>,
+    stop: watch::Sender<bool>,
+}
+
+/// Stops a server from another thread.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # use trackway_server::{Server, ServerOptions};
+/// # let store = trackway::Store::open(dir.path()).unwrap();
+/// let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() })?;
+/// server.stopper().stop();
+/// server.run()?; // returns at once
+/// # Ok::<(), trackway_server::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stopper(watch::Sender<bool>);
+
+impl Stopper {
+    /// Accepts no more requests; [`Server::run`] returns when those that are being answered are answered, after ten
+    /// seconds at the latest.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # use trackway_server::{Server, ServerOptions};
+    /// # let store = trackway::Store::open(dir.path()).unwrap();
+    /// # let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() })?;
+    /// let stopper = server.stopper();
+    /// std::thread::scope(|scope| {
+    ///     let running = scope.spawn(|| server.run());
+    ///     stopper.stop();
+    ///     running.join().unwrap()
+    /// })?;
+    /// # Ok::<(), trackway_server::Error>(())
+    /// ```
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Server {
+    /// Takes the address. From now on clients can connect; they are answered when [`Self::run`] is called.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # use trackway_server::{Server, ServerOptions};
+    /// # let store = trackway::Store::open(dir.path()).unwrap();
+    /// let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() })?;
+    /// assert!(server.addr().ip().is_loopback());
+    /// # Ok::<(), trackway_server::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Bind`] when the address is taken or none of this machine's.
+    pub fn bind(store: Store, options: ServerOptions) -> Result<Self> {
+        let wanted = SocketAddr::new(options.host, options.port);
+        let bound = |source| Error::Bind { addr: wanted, source };
+        let listener = TcpListener::bind(wanted).map_err(bound)?;
+        listener.set_nonblocking(true).map_err(bound)?;
+        let addr = listener.local_addr().map_err(bound)?;
+        Ok(Self { listener, addr, app: Arc::new(App::new(store)), stop: watch::Sender::new(false) })
+    }
+
+    /// Where it listens, with the port that was chosen.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # use trackway_server::{Server, ServerOptions};
+    /// # let store = trackway::Store::open(dir.path()).unwrap();
+    /// let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() })?;
+    /// assert_ne!(server.addr().port(), 0);
+    /// # Ok::<(), trackway_server::Error>(())
+    /// ```
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What stops it.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # use trackway_server::{Server, ServerOptions};
+    /// # let store = trackway::Store::open(dir.path()).unwrap();
+    /// # let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() })?;
+    /// let stopper = server.stopper(); // for a signal handler
+    /// # Ok::<(), trackway_server::Error>(())
+    /// ```
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
+    }
+
+    /// Serves until it is stopped. Runs that are being logged to stay `RUNNING`: their clients go on when a server is there
+    /// again.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # use trackway_server::{Server, ServerOptions};
+    /// # let store = trackway::Store::open(dir.path()).unwrap();
+    /// # let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() })?;
+    /// # server.stopper().stop();
+    /// server.run()?;
+    /// # Ok::<(), trackway_server::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Start`] when the system gives no threads.
+    pub fn run(self) -> Result<()> {
+        let runtime = runtime()?;
+        let Self { listener, app, stop, .. } = self;
+        let served = runtime.block_on(serve(listener, Arc::clone(&app), stop.subscribe()));
+        // What still waits for a client is given up; engine calls end by themselves.
+        runtime.shutdown_timeout(STOP_PATIENCE);
+        app.writers.leave_all(&app.store);
+        served
+    }
+}
+
+fn runtime() -> Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(ASYNC_THREADS).max_blocking_threads(BLOCKING_THREADS).thread_name("trackway-server");
+    builder.enable_all().build().map_err(Error::Start)
+}
+
+async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<bool>) -> Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Start)?;
+    let service = TowerToHyperService::new(crate::router(app));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(HEAD_BYTES);
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &room) => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let Some((stream, place)) = accepted else { continue };
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    tracing::info!("stopping");
+    let _ = tokio::time::timeout(STOP_PATIENCE, graceful.shutdown()).await;
+    Ok(())
+}
+
+/// The next connection, when there is room for one.
+async fn accept(
+    listener: &tokio::net::TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            // Answers are small and whole: waiting for more of them to send at once only delays them.
+            let _ = stream.set_nodelay(true);
+            Some((stream, place))
+        }
+        Err(error) => {
+            // Out of file descriptors, or a client that was gone before it was accepted.
+            tracing::warn!(%error, "cannot accept a connection");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
