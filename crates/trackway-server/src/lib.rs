@@ -10,9 +10,11 @@ mod blocking;
 mod error;
 mod listen;
 mod mlflow;
+mod native;
 mod options;
 mod reply;
 mod state;
+mod ui;
 mod writers;
 
 pub use error::{Error, Result};
@@ -30,6 +32,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/health", get(|| async { "OK" }))
         .route("/version", get(|| async { mlflow::VERSION }))
         .merge(mlflow::router())
-        // One line here for each other part: `native::router()`, `ui::router()`.
+        .merge(native::router())
+        .merge(ui::router())
         .with_state(app)
 }

@@ -55,6 +55,11 @@ impl IntoResponse for Reply {
     }
 }
 
+/// A body that is written while it is sent.
+pub(crate) fn body(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static) -> Body {
+    Body::from_stream(pieces(Box::new(write)))
+}
+
 /// The document in pieces, as fast as they are taken.
 fn pieces(write: WriteDocument) -> Pieces {
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);

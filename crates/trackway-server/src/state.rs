@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use crate::native::Changes;
 use crate::writers::Writers;
 use trackway::Store;
 
@@ -9,10 +10,12 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// Writers of the runs that are being logged to.
     pub(crate) writers: Writers,
+    /// What pages were told of runs that change.
+    pub(crate) changes: Changes,
 }
 
 impl App {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, writers: Writers::new() }
+        Self { store, writers: Writers::new(), changes: Changes::new() }
     }
 }

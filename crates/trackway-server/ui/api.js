@@ -62,8 +62,18 @@ export const api = {
   createExperiment: (name) => call("POST", "experiments", { name }),
   editExperiment: (id, change) => call("PATCH", `experiments/${enc(id)}`, change),
   deleteExperiment: (id) => call("DELETE", `experiments/${enc(id)}`),
-  restoreExperiment: (id) => call("POST", `experiments/${enc(id)}/restore`),
-  keys: (ids, signal) => call("POST", "keys", { experiments: ids }, signal),
+  restoreExperiment: (id) => call("POST", `experiments/${enc(id)}/restore`, {}),
+  counts: () => call("GET", "experiments/counts"),
+
+  /** What the newest runs have, with few values by the name that filters know. */
+  async keys(ids, signal) {
+    const keys = await call("POST", "keys", { experiments: ids }, signal);
+    const values = {};
+    for (const [key, some] of Object.entries(keys.param_values)) values[spell("params", key)] = some;
+    for (const [key, some] of Object.entries(keys.tag_values)) values[spell("tags", key)] = some;
+    return { ...keys, values };
+  },
+
   searchRuns: (query, signal) => call("POST", "runs/search", query, signal),
   run: (id, signal) => call("GET", `runs/${enc(id)}`, undefined, signal),
   runs: (ids, signal) => call("POST", "runs/get", { runs: ids }, signal),

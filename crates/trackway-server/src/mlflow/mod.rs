@@ -11,6 +11,7 @@ mod validate;
 
 pub(crate) use error::{Code, Error, Result};
 pub(crate) use request::Fields;
+pub(crate) use shapes::{LOCATION_TAG, stage};
 
 use crate::blocking;
 use crate::reply::Reply;

@@ -297,7 +297,8 @@ class ExperimentPage {
   // ---- live
 
   async live(ids, all) {
-    const fresh = await this.list.update(ids, all);
+    if (all) this.again();
+    const fresh = !all && await this.list.update(ids);
     if (fresh) {
       const keys = await api.keys([this.experiment.id]);
       const more = keys.metrics.length !== this.keys.metrics.length || keys.params.length !== this.keys.params.length;

@@ -70,6 +70,11 @@ export async function open(page) {
       if (!page.isCurrent()) return;
       table = null;
       show();
+      // Counting takes longer, where runs are many: the list does not wait for it.
+      const { counts, complete } = await api.counts();
+      if (!page.isCurrent()) return;
+      for (const one of all) Object.assign(one, counts[one.id] ?? (complete ? { runs: 0 } : {}));
+      show();
     } catch (error) {
       fill(holder, failure(error, load));
     }

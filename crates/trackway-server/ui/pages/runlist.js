@@ -93,11 +93,10 @@ export class RunList {
   }
 
   /** Brings rows up to date that have changed; new ones come to the front. Whether there were any. */
-  async update(ids, all) {
+  async update(ids) {
     if (!this.loaded || !this.sent) return false;
     const { abort } = this;
     const known = new Map(this.rows.map((row, at) => [row.id, at]));
-    if (all && !ids.length) return false;
     const wanted = ids.slice(0, 500);
     const list = wanted.map((id) => `'${id}'`).join(", ");
     const filter = `run_id IN (${list})` + (this.sent.filter ? ` and (${this.sent.filter})` : "");
