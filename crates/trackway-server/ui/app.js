@@ -102,7 +102,7 @@ function decode(text) {
 }
 
 function showCrumbs(items) {
-  fill(crumbs, items.map((item, at) => [at > 0 && icon("chevron", 12), item.href ? h("a", { href: item.href, title: item.text }, item.text) : h("span", { title: item.text }, item.text)]));
+  fill(crumbs, items.length > 1 && items.map((item, at) => [at > 0 && icon("chevron", 12), item.href ? h("a", { href: item.href, title: item.text }, item.text) : h("span", { title: item.text }, item.text)]));
   document.title = items.length ? `${items.at(-1).text} · Trackway` : "Trackway";
 }
 

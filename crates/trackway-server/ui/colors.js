@@ -11,21 +11,39 @@ function hash(text) {
   return value >>> 0;
 }
 
-/** Gives each of these its colour: the one of its hash, or the next that no other one of them has. */
+/** How many things have each colour. */
+const counts = LIGHT.map(() => 0);
+
+function give(id, slot) {
+  if (taken.has(id)) counts[taken.get(id)]--;
+  taken.set(id, slot);
+  counts[slot]++;
+}
+
+/** The colour that fewest have, from that of the hash on. */
+function choose(id, used) {
+  const first = hash(id) % LIGHT.length;
+  let best = first;
+  for (let next = 1; next < LIGHT.length; next++) {
+    const slot = (first + next) % LIGHT.length;
+    if (used[slot] < used[best]) best = slot;
+  }
+  return best;
+}
+
+/** Gives each of these its colour, and one of its own as long as there are enough: they are shown together. */
 export function assign(ids) {
-  const used = new Map();
+  const used = LIGHT.map(() => 0);
+  const late = [];
   for (const id of ids) {
     const slot = taken.get(id);
-    if (slot !== undefined) used.set(slot, (used.get(slot) ?? 0) + 1);
+    if (slot !== undefined && !used[slot]) used[slot]++;
+    else late.push(id);
   }
-  for (const id of ids) {
-    if (taken.has(id)) continue;
-    const first = hash(id) % LIGHT.length;
-    let slot = first;
-    for (let next = 0; next < LIGHT.length && used.has(slot); next++) slot = (first + next) % LIGHT.length;
-    if (used.has(slot)) slot = first;
-    used.set(slot, 1);
-    taken.set(id, slot);
+  for (const id of late) {
+    const slot = choose(id, used);
+    used[slot]++;
+    give(id, slot);
   }
 }
 
@@ -34,7 +52,7 @@ export function isDark() {
 }
 
 export function color(id) {
-  if (!taken.has(id)) assign([id]);
+  if (!taken.has(id)) give(id, choose(id, counts));
   return (isDark() ? DARK : LIGHT)[taken.get(id)];
 }
 

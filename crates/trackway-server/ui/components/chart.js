@@ -72,10 +72,8 @@ export class Chart {
       const zoomed = look.zoom ? "No points in this part of the axis." : "No points.";
       return this.message("empty", look.logX ? zoomed.replace(".", " that have a place on a logarithmic axis.") : zoomed);
     }
-    const shape = JSON.stringify([look.axis, look.logX, look.logY, isDark(), lines.map((one) => [one.id, one.kind])]);
-    this.answer = answer;
-    this.look = look;
-    this.lines = lines;
+    Object.assign(this, { answer, look, lines });
+    const shape = JSON.stringify([look.axis, look.logX, look.logY, isDark(), this.isExtreme(), lines.map((one) => [one.id, one.kind])]);
     const data = [null, ...lines.map((one) => one.data)];
     if (this.plot && this.shape === shape) {
       this.plot.setData(data);
@@ -117,6 +115,7 @@ export class Chart {
     if (look.logX && look.axis !== "time") x.filter = sparseLog;
     const y = { ...axis, size: (u, values) => Math.max(34, 12 + Math.max(0, ...(values ?? []).map((one) => (one ?? "").length)) * 6.4), values: (u, splits) => labels(splits, look.logY) };
     if (look.logY) y.filter = sparseLog;
+    else if (this.isExtreme()) y.splits = (u, index, low, high) => [0.1, 0.3, 0.5, 0.7, 0.9].map((part) => low + (high - low) * part);
     return {
       mode: 2,
       ...this.size(),
@@ -151,6 +150,12 @@ export class Chart {
         draw: [(u) => this.drawOdd(u)],
       },
     };
+  }
+
+  /** Beyond the steps that uPlot knows for an axis. */
+  isExtreme() {
+    const [low, high] = this.rangeY();
+    return high - low > 1e30 || high - low < 1e-30;
   }
 
   rangeX() {
@@ -354,13 +359,14 @@ function labels(splits, log) {
   const shown = splits.filter((at) => at != null);
   if (log) return splits.map((at) => (at == null ? "" : at >= 0.001 && at < 1e4 ? String(Number(at.toPrecision(3))) : at.toExponential(0).replace("e+", "e").replace("e-", "e−")));
   const largest = Math.max(...shown.map(Math.abs));
+  if (largest >= 1e15) return splits.map((at) => (at == null ? "" : at.toExponential(1).replace("e+", "e").replace("-", "−")));
   if (largest >= 1e4) return splits.map((at) => (at == null ? "" : compact(at)));
   if (largest > 0 && largest < 1e-3) return splits.map((at) => (at == null ? "" : at === 0 ? "0" : Number(at.toPrecision(6)).toExponential().replace("-", "−").replace("e-", "e−")));
   const step = shown.length > 1 ? Math.abs(shown[1] - shown[0]) : 1;
   const digits = Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9)));
   const fits = (n) => shown.every((at) => Math.abs(Number(at.toFixed(n)) - at) < step * 1e-6);
   const exact = fits(digits) ? digits : digits + 1;
-  return splits.map((at) => (at == null ? "" : at.toFixed(exact).replace("-", "−")));
+  return splits.map((at) => (at == null ? "" : exact ? at.toFixed(exact).replace("-", "−") : format.integer(Math.round(at))));
 }
 
 function short(ms) {

@@ -53,6 +53,8 @@ export class Parallel {
       const at = log ? Math.log : (value) => value;
       place = (value) => (value === null || Number.isNaN(value) ? null : high === low ? 0.5 : (at(value) - at(low)) / (at(high) - at(low)));
       ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => [part, log ? Math.exp(at(low) + part * (at(high) - at(low))) : low + part * (high - low)]);
+      const distinct = [...new Set(numbers)];
+      if (distinct.length <= 6) ticks = distinct.map((value) => [place(value), value]);
       ticks = ticks.map(([part, value]) => [part, format.number(value, 3)]);
     } else {
       const shown = names.slice(0, 30);

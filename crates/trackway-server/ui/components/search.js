@@ -7,12 +7,19 @@ const ATTRIBUTES = ["run_name", "status", "user_id", "start_time", "end_time", "
 const VALUES = { status: ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"] };
 const SHOWN = 9;
 
-/** A plain word is no filter; who types one looks for a run of that name. */
-export function asFilter(text) {
-  const plain = text.trim();
+/**
+ * The filter that is meant: a plain word is none, and who types one looks for a run of that name; keys that are known and
+ * need quotes get them.
+ */
+export function asFilter(text, known) {
+  const plain = quoted(text.trim(), known);
   if (!plain) return "";
   if (/[=<>!'"`()]/.test(plain) || /\b(like|ilike|rlike|in|is|between|not)\b/i.test(plain) && /[._]/.test(plain)) return plain;
   return `run_name ILIKE ${spellText(`%${plain}%`)}`;
+}
+
+function quoted(text, known) {
+  return text.replaceAll(/\b(metrics|params|tags)\.([^\s=<>!()'"`,]+)/g, (whole, kind, key) => (known?.[kind]?.includes(key) ? spell(kind, key) : whole));
 }
 
 export class SearchBox {
@@ -50,7 +57,7 @@ export class SearchBox {
   /** What the server said of the filter; `null` when all is well. */
   verdict(error, sent) {
     if (!error) {
-      const isName = sent && sent !== this.input.value.trim();
+      const isName = sent && sent.startsWith("run_name ILIKE") && !/^run_name/i.test(this.input.value.trim());
       this.note.hidden = !isName;
       this.note.className = "search-note";
       if (isName) fill(this.note, "Runs whose name contains ", h("b", this.input.value.trim()), " — ", h("code", sent));

@@ -24,7 +24,7 @@ export class Table {
     this.head = h("div.vt-head", { role: "row" });
     this.body = h("div.vt-body", { role: "rowgroup" });
     this.foot = h("div.vt-foot");
-    this.el = h("div.vt", { role: "grid", tabindex: "0", "aria-label": label, onscroll: () => this.scrolled() }, this.head, this.body, this.foot);
+    this.el = h("div.vt", { class: selectable ? "" : "wide-first", role: "grid", tabindex: "0", "aria-label": label, onscroll: () => this.scrolled() }, this.head, this.body, this.foot);
     this.watch = new ResizeObserver(() => this.paint());
     this.watch.observe(this.el);
     this.body.addEventListener("click", (event) => this.clicked(event));
@@ -58,13 +58,16 @@ export class Table {
     this.paint();
   }
 
-  template() {
-    const widths = this.columns.map((column) => `${this.widths[column.id] ?? column.width ?? 120}px`);
-    return (this.selectable ? "36px " : "") + widths.join(" ") + " minmax(0, 1fr)";
+  /** Widths are told, never measured: rows need no look at what is in them. */
+  layOut() {
+    const widths = this.columns.map((column) => this.widths[column.id] ?? column.width ?? 120);
+    if (this.selectable) widths.unshift(36);
+    this.el.style.setProperty("--cols", widths.map((width) => `${width}px`).join(" ") + " minmax(0, 1fr)");
+    this.el.style.setProperty("--total", `${widths.reduce((sum, width) => sum + width, 0)}px`);
   }
 
   drawHead() {
-    this.el.style.setProperty("--cols", this.template());
+    this.layOut();
     this.head.replaceChildren();
     if (this.selectable) {
       this.all = h("input", { type: "checkbox", "aria-label": "Select all", onchange: () => this.selectAll(this.all.checked) });
@@ -89,7 +92,7 @@ export class Table {
     const width = this.widths[column.id] ?? column.width ?? 120;
     const move = (next) => {
       this.widths[column.id] = Math.max(48, Math.min(900, width + next.clientX - start));
-      this.el.style.setProperty("--cols", this.template());
+      this.layOut();
     };
     const up = () => {
       removeEventListener("mousemove", move);
@@ -103,7 +106,7 @@ export class Table {
   fit(column) {
     delete this.widths[column.id];
     save(this.widths);
-    this.el.style.setProperty("--cols", this.template());
+    this.layOut();
   }
 
   scrolled() {
@@ -116,6 +119,8 @@ export class Table {
   }
 
   paint() {
+    // Columns that stay cost much of each frame, so they stay only where that makes a difference.
+    this.el.classList.toggle("is-shifted", this.el.scrollLeft > 0);
     const from = Math.max(0, Math.floor(this.el.scrollTop / ROW) - MORE);
     const to = Math.min(this.rows.length, Math.ceil((this.el.scrollTop + this.el.clientHeight) / ROW) + MORE);
     for (const [at, el] of this.made) {

@@ -36,7 +36,7 @@ class ExperimentPage {
     this.order = { id: query.get("sort") ?? "attribute.start_time", descending: query.get("dir") !== "asc" };
     this.group = query.get("group") ?? "";
     this.folded = new Set();
-    this.list = new RunList({ experiments: [experiment.id], changed: () => this.showRuns(), failed: (error) => this.fail(error) });
+    this.list = new RunList({ experiments: [experiment.id], keys: () => this.keys, changed: () => this.showRuns(), failed: (error) => this.fail(error) });
     this.table = new Table({
       open: (row) => this.open(row),
       sort: (column) => this.sort(column),

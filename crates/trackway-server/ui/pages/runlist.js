@@ -12,7 +12,8 @@ const NEXT = 2000;
 const UNASKED = 20000;
 
 export class RunList {
-  constructor({ experiments, changed, failed }) {
+  constructor({ experiments, changed, failed, keys }) {
+    this.keys = keys;
     this.experiments = experiments;
     this.changed = changed;
     this.failed = failed;
@@ -31,7 +32,7 @@ export class RunList {
   async find(question, { verdict }) {
     this.abort.abort();
     const abort = this.abort = new AbortController();
-    const filter = asFilter(question.text);
+    const filter = asFilter(question.text, this.keys());
     const query = this.query(question, filter);
     try {
       const answer = await api.searchRuns({ ...query, limit: FIRST }, abort.signal);
