@@ -149,6 +149,15 @@ impl RunState {
         self.status.as_ref().map(|(_, (status, ..))| *status).unwrap_or_default()
     }
 
+    pub(crate) fn status_cause(&self) -> StatusCause {
+        self.status.as_ref().map(|(_, (_, cause, _))| *cause).unwrap_or_default()
+    }
+
+    /// Whether the last word on a run that is not over is a writer's that left it so.
+    pub(crate) fn is_left(&self) -> bool {
+        matches!(&self.status, Some((_, (status, _, Some(_)))) if !status.is_ended())
+    }
+
     /// When the run was deleted, if it is.
     pub(crate) fn deleted_at(&self) -> Option<i64> {
         self.lifecycle.as_ref().and_then(|(_, (deleted, at))| deleted.then_some(*at))
@@ -193,7 +202,8 @@ impl RunState {
             status,
             status_cause,
             start_time,
-            end_time,
+            // A run that is not over has none: see `Self::is_left`.
+            end_time: end_time.filter(|_| status.is_ended()),
             lifecycle_stage: if deleted_at.is_some() { LifecycleStage::Deleted } else { LifecycleStage::Active },
             deleted_at,
             params: self.params.iter().map(|(key, (_, value))| (key.clone(), value.clone())).collect(),

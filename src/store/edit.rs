@@ -5,9 +5,7 @@ use super::run_view::RunView;
 use super::{Shared, Store};
 use crate::error::{Error, Result};
 use crate::format::record::{Change, Meta};
-use crate::types::{RunId, RunName, TagKey, check_value};
-use std::collections::BTreeSet;
-use std::path::Path;
+use crate::types::{RunId, RunName, RunStatus, StatusCause, TagKey, check_value};
 
 impl Shared {
     /// Makes durable changes to a run, live or ended. `decide` sees the run as all its files say it is.
@@ -37,16 +35,13 @@ impl Shared {
 }
 
 impl Shared {
-    /// Makes the names of a run's files durable: of its folder, if it has one, and of the packs.
+    /// Makes the names of a run's files durable.
     fn sync_run(&self, view: &RunView) -> Result<()> {
-        let dir = self.paths.run(view.experiment_id, view.id);
-        let packed = view.files.segments.iter().filter(|segment| segment.place().is_in_pack());
-        let packs: BTreeSet<&Path> = packed.filter_map(|segment| segment.path().parent()).collect();
-        packs.into_iter().try_for_each(|packs| sync_up(&self.env, packs, self.paths.root()))?;
-        match sync_up(&self.env, &dir, self.paths.root()) {
-            Err(error) if error.is_missing_file() && view.files.is_packed() => Ok(()),
-            synced => synced,
+        self.sync_segments(&view.files)?;
+        if view.files.is_packed() {
+            return Ok(());
         }
+        sync_up(&self.env, &self.paths.run(view.experiment_id, view.id), self.paths.root())
     }
 }
 
@@ -76,6 +71,30 @@ impl Store {
     pub fn set_run_name(&self, id: RunId, name: &str) -> Result<()> {
         RunName::check(name)?;
         self.shared.edit_run(id, |view| check_active(view).map(|()| Some(Change::Name(name.to_owned()))))
+    }
+
+    /// Says what state a run is in, from outside its writers; `end_time` in milliseconds since the Unix epoch, now when
+    /// `None`, and of no meaning for a state that does not end a run. The latest word counts: a writer that ends the run
+    /// later overrules it. A run that is `RUNNING` by this call stays so although nobody writes to it.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// use trackway::RunStatus;
+    ///
+    /// run.finish()?;
+    /// store.set_run_status(run.id(), RunStatus::Failed, None)?; // its result turned out to be wrong
+    /// assert_eq!(store.run(run.id())?.status, RunStatus::Failed);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::set_run_name`].
+    pub fn set_run_status(&self, id: RunId, status: RunStatus, end_time: Option<i64>) -> Result<()> {
+        let end_time = Some(end_time.unwrap_or_else(|| self.shared.now_ms()));
+        let change = Change::Status { status, cause: StatusCause::Reported, end_time };
+        self.shared.edit_run(id, |view| check_active(view).map(|()| Some(change)))
     }
 
     /// Sets a tag of a run.

@@ -196,16 +196,10 @@ impl Shared {
             if files.segments.iter().any(|segment| self.check_segment(segment.place(), run).is_err()) {
                 continue;
             }
-            self.sync_places(&files)?;
+            self.sync_segments(&files)?;
             dead.extend(places.into_iter().filter(|place| !counts(place)));
         }
         Ok(dead)
-    }
-
-    /// Makes the names durable under which the segments of a run lie: whoever gave one may have died before it was so.
-    fn sync_places(&self, files: &RunFiles) -> Result<()> {
-        let folders: BTreeSet<&Path> = files.segments.iter().filter_map(|segment| segment.path().parent()).collect();
-        folders.into_iter().try_for_each(|dir| super::open::sync_up(&self.env, dir, self.paths.root()))
     }
 
     /// Makes a pack anew whose header, directory or trailer is damaged, from the segments that can be found in it.

@@ -292,6 +292,20 @@ impl RunCore {
         if may_be_ended { self.close(&[]) } else { self.end(status, StatusCause::Dropped, None) }
     }
 
+    /// Ends this writer and not the run: while nobody writes to it, it stays what it is.
+    pub(super) fn leave(&self) -> Result<()> {
+        let read = {
+            let mut known = lock(&self.meta);
+            self.refresh_meta(&mut known).map(|()| known.state.status())
+        };
+        match read {
+            Ok(status) if status.is_ended() => self.close(&[]),
+            Ok(status) => self.end(status, StatusCause::Reported, None),
+            // Whatever was said now might contradict somebody who has ended the run.
+            Err(error) => self.close(&[]).and(Err(error)),
+        }
+    }
+
     fn close(&self, records: &[Meta]) -> Result<()> {
         let (ended, full, unwanted) = {
             let mut appender = self.appender.lock();

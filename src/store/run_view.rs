@@ -209,7 +209,7 @@ impl RunView {
     }
 
     fn seems_vanished(&self) -> bool {
-        self.live_logs == 0 && self.state.status() == RunStatus::Running
+        self.live_logs == 0 && self.state.status() == RunStatus::Running && !self.state.is_left()
     }
 
     /// The change that completes the run, when its status says it runs and nobody writes to it.

@@ -18,7 +18,7 @@ const MAX_CALL_POINTS: usize = 1 << 21;
 /// Each writer appends to a log of its own; several writers, also of other processes, may write to one run. When a
 /// log call returns, its points survive the death of the process (see [`Durability`](crate::Durability)).
 ///
-/// A writer that is dropped without [`Self::finish`] or [`Self::end`] ends its run as `KILLED` (`FAILED` while
+/// A writer that is dropped without [`Self::finish`], [`Self::end`] or [`Self::leave`] ends its run as `KILLED` (`FAILED` while
 /// panicking) with the cause [`StatusCause::Dropped`].
 ///
 /// ```
@@ -403,6 +403,26 @@ impl RunWriter {
     /// ended already, and as [`Metric::log_at`].
     pub fn end(&self, status: RunStatus, end_time: Option<i64>) -> Result<()> {
         self.end_with_cause(status, StatusCause::Reported, end_time)
+    }
+
+    /// Ends this writer and not the run: it keeps its status, also when nobody writes to it. For programs that write on
+    /// behalf of others, which may say more later: see [`Store::append_run`](crate::Store::append_run).
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.leave()?;
+    /// assert!(run.log_metric("loss", 1, 0.5).is_err());
+    /// assert_eq!(store.run(run.id())?.status, trackway::RunStatus::Running);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::end`]. The files of the run could not be read: the writer has ended, and the run is shown as one whose
+    /// writer vanished if nobody else writes to it.
+    pub fn leave(&self) -> Result<()> {
+        self.core.leave()
     }
 
     /// As [`Self::end`], and says who said so: for a copy of a run whose writer was dropped or vanished.

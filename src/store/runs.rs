@@ -271,6 +271,35 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`], [`Error::InvalidState`] when the run is deleted, a read-only store, system errors.
     pub fn resume_run(&self, id: RunId) -> Result<RunWriter> {
+        self.open_writer(id, |_| vec![running()])
+    }
+
+    /// As [`Self::resume_run`], but a run whose end was reported stays as it is: something is added to it after the fact.
+    /// One whose writer was dropped or vanished is `RUNNING` again.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// run.finish()?;
+    /// let evaluation = store.append_run(run.id())?;
+    /// evaluation.log_metric("test/accuracy", 0, 0.93)?;
+    /// evaluation.leave()?;
+    /// assert_eq!(store.run(run.id())?.status, trackway::RunStatus::Finished);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::resume_run`].
+    pub fn append_run(&self, id: RunId) -> Result<RunWriter> {
+        self.open_writer(id, |state| {
+            let is_over = state.status().is_ended() && state.status_cause() == StatusCause::Reported;
+            if is_over { Vec::new() } else { vec![running()] }
+        })
+    }
+
+    /// One more writer of a run, which begins with what `first` makes of the run's state.
+    fn open_writer(&self, id: RunId, first: impl FnOnce(&RunState) -> Vec<Change>) -> Result<RunWriter> {
         let shared = &self.shared;
         shared.check_writable()?;
         let _run_lock = shared.lock_run(id)?;
@@ -289,7 +318,8 @@ impl Store {
         let dir = shared.paths.run(entry.experiment_id, id);
         shared.env.fs.create_dir_all(&dir).at(&dir, "create")?;
         let after_us = view.last_log_us;
-        let core = RunCore::begin(shared, entry.experiment_id, id, view.state, after_us, vec![running()])?;
+        let first = first(&view.state);
+        let core = RunCore::begin(shared, entry.experiment_id, id, view.state, after_us, first)?;
         Ok(RunWriter::new(core, &self.open))
     }
 

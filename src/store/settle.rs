@@ -7,6 +7,7 @@
 use super::open::sync_up;
 use super::paths::{RunEntryName, parse_run_entry, segment_name};
 use super::quarantine::{copy_aside, is_zero_from};
+use super::run_files::RunFiles;
 use super::run_view::{DeadLog, RunView};
 use super::{Shared, lock};
 use crate::catalog::RunState;
@@ -201,10 +202,14 @@ impl Shared {
             }
         }
         // Whoever named the segment, or the pack, that covers these may have died before its name was durable.
-        let folders: BTreeSet<&Path> =
-            view.files.segments.iter().filter_map(|segment| segment.path().parent()).collect();
-        folders.into_iter().try_for_each(|dir| self.env.fs.sync_dir(dir).at(dir, "sync"))?;
+        self.sync_segments(&view.files)?;
         self.remove_files(view.files.obsolete.iter().map(std::path::PathBuf::as_path))
+    }
+
+    /// Makes the names durable under which the segments of a run lie: whoever gave one may have died before it was so.
+    pub(super) fn sync_segments(&self, files: &RunFiles) -> Result<()> {
+        let folders: BTreeSet<&Path> = files.segments.iter().filter_map(|segment| segment.path().parent()).collect();
+        folders.into_iter().try_for_each(|dir| sync_up(&self.env, dir, self.paths.root()))
     }
 
     /// Removes the folder of a run that lies in packs, if there is nothing in it; false if there is something. The caller

@@ -4,7 +4,7 @@ use super::Op;
 use super::model::{Action, Change};
 use super::pools;
 use super::run::{Runner, Writer};
-use crate::{Result, RunId};
+use crate::{Result, RunId, RunStatus, StatusCause};
 use std::sync::Arc;
 
 /// Which process acted, what the model shall do, and how the store has answered.
@@ -92,6 +92,16 @@ impl Runner {
         let text = |text: &str| text.to_owned();
         let edit = |second: bool, id: RunId, change, done| Some((second, Action::Edit { id, change }, done));
         match op {
+            Op::SetStatus { second, run, status } => {
+                let (store, id) = (store(second)?, self.pick_run(run)?);
+                let status = RunStatus::ALL[status as usize % RunStatus::ALL.len()];
+                let change = if status.is_ended() {
+                    Change::Status(status, StatusCause::Reported)
+                } else {
+                    Change::Left(status)
+                };
+                edit(second, id, change, store.set_run_status(id, status, None))
+            }
             Op::Rename { second, run, name } => {
                 let (store, id, name) = (store(second)?, self.pick_run(run)?, pools::name(name));
                 edit(second, id, Change::Name(text(name)), store.set_run_name(id, name))

@@ -21,6 +21,8 @@ pub(super) enum Change {
     },
     Name(String),
     Status(RunStatus, StatusCause),
+    /// A status that stays although nobody writes.
+    Left(RunStatus),
     /// The day of the deletion; `None` restores.
     Deleted(Option<u64>),
     Param(String, String),
@@ -89,6 +91,8 @@ pub(super) enum Action {
         id: RunId,
         writer: usize,
         second: bool,
+        /// A run whose end was reported stays over.
+        append: bool,
     },
     /// A call of a writer.
     Log {
@@ -99,6 +103,9 @@ pub(super) enum Action {
         writer: usize,
         status: RunStatus,
         cause: StatusCause,
+    },
+    Leave {
+        writer: usize,
     },
     /// A change from outside.
     Edit {
@@ -165,10 +172,14 @@ impl Model {
                 self.runs.insert(*id, RunModel { experiment, ..RunModel::default() });
                 self.begin(*id, *writer, *second, Arc::clone(call), durable);
             }
-            Action::Resume { id, writer, second } => {
+            Action::Resume { id, writer, second, append } => {
                 self.check_active(*id)?;
-                let mut words = self.sum(*id).map(|sum| sum.words()).unwrap_or_default();
-                words.push(Change::Status(RunStatus::Running, StatusCause::Reported));
+                let sum = self.sum(*id).ok_or(ErrorKind::NotFound)?;
+                let is_over = sum.said.0.is_ended() && sum.said.1 == StatusCause::Reported;
+                let mut words = sum.words();
+                if !(*append && is_over) {
+                    words.push(Change::Status(RunStatus::Running, StatusCause::Reported));
+                }
                 self.begin(*id, *writer, *second, Arc::new(words), durable);
             }
             Action::Log { writer, call } => {
@@ -197,6 +208,18 @@ impl Model {
                     if *cause == StatusCause::Reported || !ended || !certain {
                         self.event(run, Some(*writer), Arc::new(vec![Change::Status(*status, *cause)]), durable);
                     }
+                }
+                if let Some(known) = self.writers.get_mut(writer) {
+                    (known.live, known.held) = (false, true);
+                }
+                return Ok(vec![gone]);
+            }
+            Action::Leave { writer } => {
+                let run = self.writers.get(writer).ok_or(ErrorKind::NotFound)?.run;
+                let mut gone = self.clone();
+                gone.bury(*writer);
+                if let Some(sum) = self.sum(run).filter(|sum| !sum.said.0.is_ended()) {
+                    self.event(run, Some(*writer), Arc::new(vec![Change::Left(sum.said.0)]), durable);
                 }
                 if let Some(known) = self.writers.get_mut(writer) {
                     (known.live, known.held) = (false, true);
@@ -372,7 +395,7 @@ impl Model {
         let mut sum = Sum::new(experiment);
         events.for_each(|event| sum.take(event));
         let mut writers = self.writers.values().filter(|by| by.run == id);
-        if sum.run.status.0 == RunStatus::Running && !writers.clone().any(|by| by.live) {
+        if sum.run.status.0 == RunStatus::Running && !sum.is_left && !writers.clone().any(|by| by.live) {
             sum.run.status = (RunStatus::Killed, StatusCause::Vanished);
             // Somebody holds a log of the run: whether he writes to it cannot be seen from outside.
             sum.may_seem_running = writers.any(|by| by.near);

@@ -55,6 +55,11 @@ pub enum Op {
         second: bool,
         run: u8,
     },
+    /// Opens one that leaves the run over if it is.
+    Append {
+        second: bool,
+        run: u8,
+    },
     /// Logs one point; `step`, `time` and `value` are places in pools of awkward numbers.
     Point {
         writer: u8,
@@ -111,11 +116,20 @@ pub enum Op {
         writer: u8,
         status: u8,
     },
+    /// Ends the writer and not the run, and drops it.
+    Leave {
+        writer: u8,
+    },
     /// Drops the writer without a word.
     Drop {
         writer: u8,
     },
-    /// These five change a run from outside.
+    /// These six change a run from outside.
+    SetStatus {
+        second: bool,
+        run: u8,
+        status: u8,
+    },
     Rename {
         second: bool,
         run: u8,
@@ -255,16 +269,19 @@ impl Op {
                 Self::Columns { writer, metric, len, shape, step: b.u8(), time: b.u8(), value: b.u8() }
             }
             15..=18 => Self::CreateRun { second: b.bool(), experiment: b.u8(), named: b.bool() },
-            19..=20 => Self::Resume { second: b.bool(), run: b.u8() },
+            19 => Self::Resume { second: b.bool(), run: b.u8() },
+            20 => Self::Append { second: b.bool(), run: b.u8() },
             21 => Self::Param { writer: b.u8(), key: b.u8(), value: b.u8() },
             22 => Self::Params { writer: b.u8(), key: b.u8(), value: b.u8() },
             23 => Self::SetTag { writer: b.u8(), key: b.u8(), value: b.u8() },
             24 => Self::DeleteTag { writer: b.u8(), key: b.u8() },
             25 => Self::SetName { writer: b.u8(), name: b.u8() },
-            26..=27 => Self::End { writer: b.u8(), status: b.u8() },
+            26 => Self::End { writer: b.u8(), status: b.u8() },
+            27 => Self::Leave { writer: b.u8() },
             28 => Self::Drop { writer: b.u8() },
             29..=30 => Self::Sync { writer: b.u8() },
-            31..=33 => Self::Maintain { second: b.bool() },
+            31..=32 => Self::Maintain { second: b.bool() },
+            33 => Self::SetStatus { second: b.bool(), run: b.u8(), status: b.u8() },
             34..=35 => Self::Compact { second: b.bool() },
             36 => Self::Reopen { second: b.bool() },
             37 => Self::OpenSecond,

@@ -327,7 +327,9 @@ impl Runner {
     fn act(&mut self, op: Op) -> Checked {
         match op {
             Op::CreateRun { second, experiment, named } => self.create_run(second, experiment, named),
-            Op::Resume { second, run } => self.resume(second, run),
+            Op::Resume { second, run } => self.resume(second, run, false),
+            Op::Append { second, run } => self.resume(second, run, true),
+            Op::Leave { writer } if !self.writers.is_empty() => self.leave(writer as usize % self.writers.len()),
             Op::End { writer, status } if !self.writers.is_empty() => self.end(writer, status),
             Op::Drop { writer } if !self.writers.is_empty() => self.drop_writer(writer as usize % self.writers.len()),
             Op::Advance => {
@@ -372,14 +374,14 @@ impl Runner {
         self.writer_numbers
     }
 
-    fn resume(&mut self, second: bool, run: u8) -> Checked {
+    fn resume(&mut self, second: bool, run: u8, append: bool) -> Checked {
         let (Some(process), Some(id)) = (self.process(second), self.pick_run(run)) else { return Ok(()) };
         if self.writers.len() >= MAX_WRITERS {
             return Ok(());
         }
-        let resumed = process.store.resume_run(id);
+        let resumed = if append { process.store.append_run(id) } else { process.store.resume_run(id) };
         let writer = self.next_writer();
-        self.begun(second, &Action::Resume { id, writer, second }, writer, resumed)
+        self.begun(second, &Action::Resume { id, writer, second, append }, writer, resumed)
     }
 
     fn begun(&mut self, second: bool, action: &Action, number: usize, begun: Result<RunWriter>) -> Checked {
@@ -401,8 +403,22 @@ impl Runner {
     fn end(&mut self, writer: u8, status: u8) -> Checked {
         let at = writer as usize % self.writers.len();
         let status = [RunStatus::Finished, RunStatus::Failed, RunStatus::Killed][status as usize % 3];
-        let Writer { number, second, writer } = self.writers.remove(at);
-        let done = writer.end(status, None);
+        let gone = self.writers.remove(at);
+        let done = gone.writer.end(status, None);
+        let action = Action::End { writer: gone.number, status, cause: StatusCause::Reported };
+        self.gone(gone, &action, done)
+    }
+
+    fn leave(&mut self, at: usize) -> Checked {
+        let gone = self.writers.remove(at);
+        let done = gone.writer.leave();
+        let action = Action::Leave { writer: gone.number };
+        self.gone(gone, &action, done)
+    }
+
+    /// A writer has ended, with this result.
+    fn gone(&mut self, gone: Writer, action: &Action, done: Result<()>) -> Checked {
+        let Writer { number, second, writer } = gone;
         // Dropping it then tries again.
         let tried_again = done.is_err() && self.lives(second);
         if done.is_ok() && writer.log_metric("loss", 0, 0.0).is_ok() {
@@ -410,7 +426,7 @@ impl Runner {
         }
         drop(writer);
         let before = self.models.clone();
-        self.bring_up(second, &Action::End { writer: number, status, cause: StatusCause::Reported }, done)?;
+        self.bring_up(second, action, done)?;
         if tried_again {
             let dropped = Action::End { writer: number, status: RunStatus::Killed, cause: StatusCause::Dropped };
             self.models.or_else(&before, &dropped);

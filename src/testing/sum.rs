@@ -13,6 +13,8 @@ pub(super) struct Sum {
     pub(super) deleted_on: Option<u64>,
     /// The status that was last said, whoever vanished since.
     pub(super) said: (RunStatus, StatusCause),
+    /// That status stays although nobody writes.
+    pub(super) is_left: bool,
     /// Tags that were deleted.
     untagged: BTreeSet<String>,
     /// It may still be shown as running.
@@ -35,6 +37,7 @@ impl Sum {
         };
         Self {
             said: run.status,
+            is_left: false,
             untagged: BTreeSet::new(),
             run,
             deleted_on: None,
@@ -49,7 +52,13 @@ impl Sum {
             match change {
                 Change::Created { start_time } => run.start_time = *start_time,
                 Change::Name(name) => run.name = name.clone(),
-                Change::Status(status, cause) => (run.status, self.said) = ((*status, *cause), (*status, *cause)),
+                Change::Status(status, cause) => {
+                    (run.status, self.said, self.is_left) = ((*status, *cause), (*status, *cause), false);
+                }
+                Change::Left(status) => {
+                    run.status = (*status, StatusCause::Reported);
+                    (self.said, self.is_left) = (run.status, true);
+                }
                 Change::Deleted(day) => (run.deleted, self.deleted_on) = (day.is_some(), *day),
                 Change::Param(key, value) => {
                     run.params.entry(key.clone()).or_insert_with(|| value.clone());
@@ -78,7 +87,7 @@ impl Sum {
         let mut all = vec![
             Change::Created { start_time: run.start_time },
             Change::Name(run.name.clone()),
-            Change::Status(self.said.0, self.said.1),
+            if self.is_left { Change::Left(self.said.0) } else { Change::Status(self.said.0, self.said.1) },
             Change::Deleted(self.deleted_on),
         ];
         all.extend(run.params.iter().map(|(key, value)| Change::Param(key.clone(), value.clone())));

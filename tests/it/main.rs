@@ -17,6 +17,7 @@ mod golden;
 mod golden_models;
 mod misplaced;
 mod models;
+mod on_behalf;
 mod packs;
 mod reopen;
 mod repair;

@@ -53,8 +53,10 @@ fn lives() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => (second(), 0u8..4, any::<bool>())
             .prop_map(|(second, experiment, named)| Op::CreateRun { second, experiment, named }),
-        3 => (second(), small()).prop_map(|(second, run)| Op::Resume { second, run }),
+        2 => (second(), small()).prop_map(|(second, run)| Op::Resume { second, run }),
+        1 => (second(), small()).prop_map(|(second, run)| Op::Append { second, run }),
         2 => (small(), 0u8..3).prop_map(|(writer, status)| Op::End { writer, status }),
+        1 => small().prop_map(|writer| Op::Leave { writer }),
         1 => small().prop_map(|writer| Op::Drop { writer }),
     ]
 }
@@ -63,6 +65,7 @@ fn outside() -> impl Strategy<Value = Op> {
     let small = || 0u8..6;
     prop_oneof![
         (second(), small(), small()).prop_map(|(second, run, name)| Op::Rename { second, run, name }),
+        (second(), small(), 0u8..5).prop_map(|(second, run, status)| Op::SetStatus { second, run, status }),
         (second(), small(), small(), small()).prop_map(|(second, run, key, value)| Op::Tag { second, run, key, value }),
         (second(), small(), small()).prop_map(|(second, run, key)| Op::Untag { second, run, key }),
         (second(), small()).prop_map(|(second, run)| Op::DeleteRun { second, run }),

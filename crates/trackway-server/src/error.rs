@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 /// The result of starting or running a server.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -30,7 +31,27 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The address can be reached by others, and nothing keeps them off.
+    #[error("{addr} can be reached by others: give a token file, or allow it without one")]
+    Unprotected {
+        /// The address.
+        addr: SocketAddr,
+    },
+    /// A file that was named cannot be used.
+    #[error("cannot use {path}: {reason}", path = .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The system refused threads or timers.
     #[error("cannot start: {0}")]
     Start(#[source] io::Error),
+}
+
+impl Error {
+    pub(crate) fn file(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::File { path: path.to_path_buf(), reason: reason.to_string() }
+    }
 }

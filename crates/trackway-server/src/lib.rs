@@ -8,26 +8,32 @@
 
 mod blocking;
 mod error;
+mod guard;
 mod listen;
+mod login;
 mod mlflow;
 mod native;
 mod options;
 mod reply;
 mod state;
+mod tls;
+mod token;
 mod ui;
 mod writers;
 
 pub use error::{Error, Result};
 pub use listen::{Server, Stopper};
-pub use options::ServerOptions;
+pub use options::{ServerOptions, TlsFiles};
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use guard::Guard;
 use state::App;
 use std::sync::Arc;
 
 /// Everything that is served.
-fn router(app: Arc<App>) -> Router {
+fn router(app: Arc<App>, guard: Arc<Guard>) -> Router {
     Router::new()
         .route("/health", get(|| async { "OK" }))
         .route("/version", get(|| async { mlflow::VERSION }))
@@ -35,4 +41,6 @@ fn router(app: Arc<App>) -> Router {
         .merge(native::router())
         .merge(ui::router())
         .with_state(app)
+        .merge(login::router(Arc::clone(&guard)))
+        .layer(from_fn_with_state(guard, guard::check))
 }

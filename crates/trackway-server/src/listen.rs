@@ -1,17 +1,23 @@
 //! Listening, accepting, and stopping without cutting answers short.
 
 use crate::error::{Error, Result};
+use crate::guard::Guard;
 use crate::options::ServerOptions;
 use crate::state::App;
+use crate::tls;
+use crate::token::Token;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use trackway::Store;
 
 /// Threads that serve connections, and those that may wait for the engine, of which there are as many as are busy.
@@ -23,6 +29,13 @@ const CONNECTIONS: usize = 1024;
 
 /// How long a client may take to send the head of a request, counted from the moment its connection is ready for one.
 const HEAD_PATIENCE: Duration = Duration::from_secs(75);
+
+/// How long a client may take for the handshake of TLS.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a run is not logged to before its writer is left, and how often that is looked for.
+const IDLE: Duration = Duration::from_secs(600);
+const LOOK_FOR_IDLE: Duration = Duration::from_secs(60);
 
 /// Largest head of a request, in bytes: search_runs sends long filters in bodies, get-history-bulk 100 run ids in its path.
 const HEAD_BYTES: usize = 64 << 10;
@@ -45,12 +58,19 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// thread.join().unwrap()?;
 /// # Ok::<(), trackway_server::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
     app: Arc<App>,
+    guard: Arc<Guard>,
+    tls: Option<TlsAcceptor>,
     stop: watch::Sender<bool>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addr", &self.addr).field("guard", &self.guard).finish_non_exhaustive()
+    }
 }
 
 /// Stops a server from another thread.
@@ -102,14 +122,23 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Bind`] when the address is taken or none of this machine's.
+    /// [`Error::Unprotected`] when others can reach the address and nothing keeps them off; [`Error::File`] when a named
+    /// file cannot be used; [`Error::Bind`] when the address is taken or none of this machine's.
     pub fn bind(store: Store, options: ServerOptions) -> Result<Self> {
         let wanted = SocketAddr::new(options.host, options.port);
+        if !options.host.is_loopback() && options.token_file.is_none() && !options.insecure_no_token {
+            return Err(Error::Unprotected { addr: wanted });
+        }
+        let token = options.token_file.as_deref().map(Token::read).transpose()?;
+        let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+        let guard = Guard::new(options.host, &options.allowed_hosts, token, tls.is_some());
+        raise_file_limit();
         let bound = |source| Error::Bind { addr: wanted, source };
         let listener = TcpListener::bind(wanted).map_err(bound)?;
         listener.set_nonblocking(true).map_err(bound)?;
         let addr = listener.local_addr().map_err(bound)?;
-        Ok(Self { listener, addr, app: Arc::new(App::new(store)), stop: watch::Sender::new(false) })
+        let (app, guard) = (Arc::new(App::new(store)), Arc::new(guard));
+        Ok(Self { listener, addr, app, guard, tls, stop: watch::Sender::new(false) })
     }
 
     /// Where it listens, with the port that was chosen.
@@ -157,11 +186,17 @@ impl Server {
     /// [`Error::Start`] when the system gives no threads.
     pub fn run(self) -> Result<()> {
         let runtime = runtime()?;
-        let Self { listener, app, stop, .. } = self;
-        let served = runtime.block_on(serve(listener, Arc::clone(&app), stop.subscribe()));
+        let Self { listener, app, guard, tls, stop, .. } = self;
+        let service = TowerToHyperService::new(crate::router(Arc::clone(&app), guard));
+        let served = runtime.block_on(async {
+            let tidy = tokio::spawn(leave_idle_writers(Arc::clone(&app)));
+            let served = serve(listener, service, tls, stop.subscribe()).await;
+            tidy.abort();
+            served
+        });
         // What still waits for a client is given up; engine calls end by themselves.
         runtime.shutdown_timeout(STOP_PATIENCE);
-        app.writers.leave_all(&app.store);
+        app.writers.leave_all();
         served
     }
 }
@@ -172,9 +207,36 @@ fn runtime() -> Result<Runtime> {
     builder.enable_all().build().map_err(Error::Start)
 }
 
-async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<bool>) -> Result<()> {
+/// A run may be open in some thousands of files with its connections: as many as the system lets this process have.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let known = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: known.maximum, maximum: known.maximum }) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+async fn leave_idle_writers(app: Arc<App>) {
+    let mut every = tokio::time::interval(LOOK_FOR_IDLE);
+    loop {
+        every.tick().await;
+        let app = Arc::clone(&app);
+        let left = tokio::task::spawn_blocking(move || app.writers.leave_idle(IDLE)).await;
+        if let Err(error) = left {
+            tracing::error!(%error, "idle writers could not be left");
+        }
+    }
+}
+
+type Service = TowerToHyperService<axum::Router>;
+
+async fn serve(
+    listener: TcpListener,
+    service: Service,
+    tls: Option<TlsAcceptor>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Start)?;
-    let service = TowerToHyperService::new(crate::router(app));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(HEAD_BYTES);
     let graceful = GracefulShutdown::new();
@@ -185,10 +247,17 @@ async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<b
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let Some((stream, place)) = accepted else { continue };
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-        let connection = graceful.watch(connection);
+        let (http, service, tls, watcher) = (http.clone(), service.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let ended = match tls {
+                None => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
+                Some(tls) => match timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
+                    Ok(Err(error)) => return tracing::debug!(%error, "no TLS"),
+                    Err(_) => return tracing::debug!("no TLS in time"),
+                },
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
             drop(place);
@@ -196,7 +265,7 @@ async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<b
     }
     drop(listener);
     tracing::info!("stopping");
-    let _ = tokio::time::timeout(STOP_PATIENCE, graceful.shutdown()).await;
+    let _ = timeout(STOP_PATIENCE, graceful.shutdown()).await;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! How a server is set up.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 /// How a server is set up. The default is reachable from this machine only, at MLflow's usual port.
 ///
@@ -15,10 +16,42 @@ pub struct ServerOptions {
     pub host: IpAddr,
     /// Port to listen on; 0 for any that is free.
     pub port: u16,
+    /// Names by which clients may call this server beside `localhost` and its addresses, with or without a port; `*` for
+    /// any. A page of another site can make a browser call this machine, but by a name of its own.
+    pub allowed_hosts: Vec<String>,
+    /// File with the token that clients have to show, at least 16 characters; nobody has to without one.
+    pub token_file: Option<PathBuf>,
+    /// Whether an address that others can reach may be listened on without a token: everybody who can reach it reads and
+    /// changes the store.
+    pub insecure_no_token: bool,
+    /// Files of the certificate chain and of its private key, as PEM: with them, it speaks HTTPS only.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Files for TLS.
+///
+/// ```
+/// use trackway_server::{ServerOptions, TlsFiles};
+/// let tls = TlsFiles { cert: "server.pem".into(), key: "server.key".into() };
+/// let options = ServerOptions { tls: Some(tls), ..ServerOptions::default() };
+/// ```
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate, and those that vouch for it, as PEM.
+    pub cert: PathBuf,
+    /// Its private key, as PEM.
+    pub key: PathBuf,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 5000 }
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 5000,
+            allowed_hosts: Vec::new(),
+            token_file: None,
+            insecure_no_token: false,
+            tls: None,
+        }
     }
 }

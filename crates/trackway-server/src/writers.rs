@@ -2,19 +2,19 @@
 //!
 //! A writer is opened by the first log call of a run and stays open, so that the next ones cost no file. Those not used for
 //! longest are left when there are too many, and all of them after some idle time: the run stays what it is, and the next
-//! call opens another one. A run's slot is locked while its writer is opened, left or ended, never while something is logged.
+//! call opens another one.
+//!
+//! A run's slot is read-locked while something is logged, and write-locked while its writer is opened, left or ended: what
+//! logs is never interrupted. The map's lock is held for moments, and by nobody who takes a slot's lock meanwhile.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
-use trackway::{Error, RunId, RunStatus, RunWriter, Store};
+use trackway::{Error, LifecycleStage, RunId, RunStatus, RunWriter, Store};
 
 /// Most writers that are open. Each holds a file or two.
 const MOST: usize = 256;
-
-/// How often a call opens a writer that others leave before it has logged; each time somebody else has got on.
-const TRIES: usize = 8;
 
 /// Writers by run.
 #[derive(Debug)]
@@ -25,14 +25,27 @@ pub(crate) struct Writers {
 
 #[derive(Debug, Default)]
 struct Slot {
-    writer: Mutex<Option<Arc<RunWriter>>>,
-    /// Milliseconds since the server began.
+    state: RwLock<State>,
+    /// When it was last used, in milliseconds since the server began.
     used: AtomicU64,
 }
 
-/// Takes a mutex; a panic leaves nothing half done behind these.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+#[derive(Debug, Default)]
+struct State {
+    writer: Option<RunWriter>,
+    /// Not in the map any more: who holds it looks there again.
+    is_gone: bool,
+}
+
+impl Slot {
+    // A panic leaves nothing half done behind these locks.
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Writers {
@@ -40,98 +53,85 @@ impl Writers {
         Self { slots: Mutex::default(), begun: Instant::now() }
     }
 
+    fn slots(&self) -> MutexGuard<'_, HashMap<RunId, Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn slot(&self, id: RunId) -> Arc<Slot> {
-        let slot = Arc::clone(lock(&self.slots).entry(id).or_default());
+        let slot = Arc::clone(self.slots().entry(id).or_default());
         slot.used.store(self.begun.elapsed().as_millis() as u64, Ordering::Relaxed);
         slot
     }
 
     /// Takes the writer of a run that was created just now.
-    pub(crate) fn adopt(&self, store: &Store, writer: RunWriter) {
+    pub(crate) fn adopt(&self, writer: RunWriter) {
         let slot = self.slot(writer.id());
-        *lock(&slot.writer) = Some(Arc::new(writer));
-        self.make_room(store);
+        slot.write().writer = Some(writer);
+        self.make_room();
     }
 
-    /// Logs to a run. `log` is called again when its writer was left by somebody else before it had logged anything, so it
-    /// must stop at its first error.
+    /// Logs to a run.
     ///
     /// # Errors
-    /// Of the engine: the run does not exist, or is deleted; and those of `log`.
-    pub(crate) fn with<T>(
-        &self,
-        store: &Store,
-        id: RunId,
-        log: impl Fn(&RunWriter) -> trackway::Result<T>,
-    ) -> trackway::Result<T> {
-        for _ in 1..TRIES {
-            let writer = self.open(store, id)?;
-            match log(&writer) {
-                Err(Error::InvalidState { .. }) if !self.is_current(id, &writer) => {}
-                done => return done,
+    /// Of opening a writer: the run does not exist, or it or its experiment is deleted.
+    pub(crate) fn with<T>(&self, store: &Store, id: RunId, log: impl FnOnce(&RunWriter) -> T) -> trackway::Result<T> {
+        loop {
+            let slot = self.slot(id);
+            if let Some(writer) = &slot.read().writer {
+                return Ok(log(writer));
             }
-        }
-        log(&*self.open(store, id)?)
-    }
-
-    fn open(&self, store: &Store, id: RunId) -> trackway::Result<Arc<RunWriter>> {
-        let slot = self.slot(id);
-        let mut held = lock(&slot.writer);
-        if let Some(writer) = &*held {
-            return Ok(Arc::clone(writer));
-        }
-        match append(store, id) {
-            Ok(writer) => {
-                let writer = Arc::new(writer);
-                *held = Some(Arc::clone(&writer));
-                drop(held);
-                self.make_room(store);
-                Ok(writer)
+            let mut state = slot.write();
+            if state.is_gone || state.writer.is_some() {
+                continue;
             }
-            Err(error) => {
-                drop(held);
-                self.forget(id, &slot);
-                Err(error)
+            match append(store, id) {
+                Ok(writer) => state.writer = Some(writer),
+                Err(error) => {
+                    self.forget(id, &slot, &mut state);
+                    return Err(error);
+                }
             }
+            drop(state);
+            self.make_room();
         }
     }
 
-    fn is_current(&self, id: RunId, writer: &Arc<RunWriter>) -> bool {
-        let slot = lock(&self.slots).get(&id).cloned();
-        slot.is_some_and(|slot| lock(&slot.writer).as_ref().is_some_and(|held| Arc::ptr_eq(held, writer)))
+    /// Logs to a run if a writer of it is open; nothing otherwise.
+    pub(crate) fn if_open<T>(&self, id: RunId, log: impl FnOnce(&RunWriter) -> T) -> Option<T> {
+        let slot = self.slots().get(&id).cloned()?;
+        slot.read().writer.as_ref().map(log)
     }
 
-    /// Takes an empty slot away.
-    fn forget(&self, id: RunId, slot: &Arc<Slot>) {
-        let mut slots = lock(&self.slots);
-        let is_it = slots.get(&id).is_some_and(|known| Arc::ptr_eq(known, slot));
-        if is_it && lock(&slot.writer).is_none() {
+    /// Takes a slot away whose state the caller holds.
+    fn forget(&self, id: RunId, slot: &Arc<Slot>, state: &mut State) {
+        state.is_gone = true;
+        let mut slots = self.slots();
+        if slots.get(&id).is_some_and(|known| Arc::ptr_eq(known, slot)) {
             slots.remove(&id);
         }
     }
 
-    /// Changes a run while nobody opens a writer of it: its own is left first.
-    ///
-    /// # Errors
-    /// Those of `change`, and of leaving the writer.
-    pub(crate) fn alone<T>(
-        &self,
-        store: &Store,
-        id: RunId,
-        change: impl FnOnce() -> trackway::Result<T>,
-    ) -> trackway::Result<T> {
+    /// Does something to a run while nobody opens a writer of it; its own, if there is one, is handed over.
+    fn alone<T>(&self, id: RunId, work: impl FnOnce(Option<RunWriter>) -> T) -> T {
         let slot = self.slot(id);
-        let mut held = lock(&slot.writer);
-        if let Some(writer) = held.take() {
-            leave(store, &writer)?;
-        }
-        let changed = change();
-        drop(held);
-        self.forget(id, &slot);
-        changed
+        let mut state = slot.write();
+        let done = work(state.writer.take());
+        self.forget(id, &slot, &mut state);
+        done
     }
 
-    /// Gives a run a status.
+    /// Deletes a run.
+    ///
+    /// # Errors
+    /// Of the engine: the run does not exist.
+    pub(crate) fn delete_run(&self, store: &Store, id: RunId) -> trackway::Result<()> {
+        self.alone(id, |writer| {
+            writer.map_or(Ok(()), leave)?;
+            store.delete_run(id)
+        })
+    }
+
+    /// Gives a run a status; `end_time` in milliseconds since the Unix epoch.
     ///
     /// # Errors
     /// Of the engine: the run does not exist, or is deleted.
@@ -142,85 +142,78 @@ impl Writers {
         status: RunStatus,
         end_time: Option<i64>,
     ) -> trackway::Result<()> {
-        let slot = self.slot(id);
-        let mut held = lock(&slot.writer);
-        let writer = held.take();
-        let done = set_status(store, id, writer.as_deref(), status, end_time);
-        drop(held);
-        self.forget(id, &slot);
-        done
+        self.alone(id, |writer| set_status(store, id, writer, status, end_time))
     }
 
     /// Leaves those that were not used for longest, until there is room.
-    fn make_room(&self, store: &Store) {
-        let surplus: Vec<(RunId, Arc<Slot>)> = {
-            let slots = lock(&self.slots);
-            let surplus = slots.len().saturating_sub(MOST);
-            if surplus == 0 {
+    fn make_room(&self) {
+        let mut by_use: Vec<(u64, RunId)> = {
+            let slots = self.slots();
+            if slots.len() <= MOST {
                 return;
             }
-            let mut by_use: Vec<_> = slots.iter().map(|(id, slot)| (slot.used.load(Ordering::Relaxed), *id)).collect();
-            by_use.sort_unstable();
-            let oldest = by_use.into_iter().take(surplus);
-            oldest.filter_map(|(_, id)| slots.get(&id).map(|slot| (id, Arc::clone(slot)))).collect()
+            slots.iter().map(|(id, slot)| (slot.used.load(Ordering::Relaxed), *id)).collect()
         };
-        self.leave_these(store, surplus);
+        by_use.sort_unstable();
+        let surplus = by_use.len().saturating_sub(MOST);
+        self.leave_these(by_use.into_iter().take(surplus).map(|(_, id)| id).collect());
     }
 
     /// Leaves those that were not used for so long.
-    pub(crate) fn leave_idle(&self, store: &Store, idle: Duration) {
+    pub(crate) fn leave_idle(&self, idle: Duration) {
         let Some(before) = self.begun.elapsed().checked_sub(idle) else { return };
         let before = before.as_millis() as u64;
-        let is_idle = |slot: &Arc<Slot>| slot.used.load(Ordering::Relaxed) <= before;
-        let slots = lock(&self.slots);
-        let idle = slots.iter().filter(|(_, slot)| is_idle(slot)).map(|(id, slot)| (*id, Arc::clone(slot))).collect();
-        drop(slots);
-        self.leave_these(store, idle);
+        let is_idle = |slot: &Slot| slot.used.load(Ordering::Relaxed) <= before;
+        let idle = self.slots().iter().filter(|(_, slot)| is_idle(slot)).map(|(id, _)| *id).collect();
+        self.leave_these(idle);
     }
 
-    /// Leaves all, at the end.
-    pub(crate) fn leave_all(&self, store: &Store) {
-        let all = lock(&self.slots).iter().map(|(id, slot)| (*id, Arc::clone(slot))).collect();
-        self.leave_these(store, all);
+    /// Leaves all: at the end, and when runs of an experiment must not be logged to any more.
+    pub(crate) fn leave_all(&self) {
+        let all = self.slots().keys().copied().collect();
+        self.leave_these(all);
     }
 
-    fn leave_these(&self, store: &Store, slots: Vec<(RunId, Arc<Slot>)>) {
-        for (id, slot) in slots {
-            let writer = lock(&slot.writer).take();
-            if let Some(Err(error)) = writer.map(|writer| leave(store, &writer)) {
-                // What was acknowledged is in the log's pages; the store's next opening completes it.
+    fn leave_these(&self, runs: Vec<RunId>) {
+        for id in runs {
+            let left = self.alone(id, |writer| writer.map_or(Ok(()), leave));
+            if let Err(error) = left {
+                // What was acknowledged is in the log's pages; it is read there, and sealed when the store is next opened.
                 tracing::warn!(run = %id, %error, "a writer could not be left");
             }
-            self.forget(id, &slot);
         }
     }
 }
 
 /// Opens a writer of a run, whatever its status.
 fn append(store: &Store, id: RunId) -> trackway::Result<RunWriter> {
-    store.resume_run(id)
+    // Runs of a deleted experiment count as deleted.
+    let run = store.run(id)?;
+    if store.experiment(run.experiment_id)?.lifecycle_stage == LifecycleStage::Deleted {
+        let state = "is of a deleted experiment; restore that first";
+        return Err(Error::InvalidState { what: "run", name: id.to_string(), state });
+    }
+    store.append_run(id)
 }
 
 /// Closes a writer; the run keeps its status.
-fn leave(_store: &Store, writer: &RunWriter) -> trackway::Result<()> {
-    writer.end(RunStatus::Killed, None)
+fn leave(writer: RunWriter) -> trackway::Result<()> {
+    writer.leave()
 }
 
-/// Gives a run a status, by its writer if it has one.
+/// Gives a run a status, by its writer if it has one and is over.
 fn set_status(
     store: &Store,
     id: RunId,
-    writer: Option<&RunWriter>,
+    writer: Option<RunWriter>,
     status: RunStatus,
     end_time: Option<i64>,
 ) -> trackway::Result<()> {
-    let resumed;
-    let writer = match writer {
-        Some(writer) => writer,
-        None => {
-            resumed = store.resume_run(id)?;
-            &resumed
+    match writer {
+        Some(writer) if status.is_ended() => writer.end(status, end_time),
+        writer => {
+            writer.map_or(Ok(()), leave)?;
+            store.set_run_status(id, status, end_time)
         }
-    };
-    writer.end(status, end_time)
+    }
 }

@@ -118,15 +118,18 @@ fn words(c: &mut Rng) -> Op {
 fn lives(c: &mut Rng) -> Op {
     match c.below(10) {
         0..4 => Op::CreateRun { second: second(c), experiment: small(c), named: c.coin() },
-        4..7 => Op::Resume { second: second(c), run: small(c) },
-        7..9 => Op::End { writer: small(c), status: small(c) },
+        4..6 => Op::Resume { second: second(c), run: small(c) },
+        6 => Op::Append { second: second(c), run: small(c) },
+        7 => Op::End { writer: small(c), status: small(c) },
+        8 => Op::Leave { writer: small(c) },
         _ => Op::Drop { writer: small(c) },
     }
 }
 
 fn outside(c: &mut Rng) -> Op {
     let (second, run, key) = (second(c), small(c), small(c));
-    match c.below(7) {
+    match c.below(8) {
+        7 => Op::SetStatus { second, run, status: key },
         0 => Op::Rename { second, run, name: key },
         1 => Op::Tag { second, run, key, value: small(c) },
         2 => Op::Untag { second, run, key },

@@ -167,6 +167,7 @@ impl<'a> Fields<'a> {
             | Op::DeleteExperiment { second, experiment: a }
             | Op::RestoreExperiment { second, experiment: a }
             | Op::Resume { second, run: a }
+            | Op::Append { second, run: a }
             | Op::DeleteRun { second, run: a }
             | Op::RestoreRun { second, run: a }
             | Op::Hold { second, run: a }
@@ -177,6 +178,7 @@ impl<'a> Fields<'a> {
             Op::RenameExperiment { second, experiment: a, name: b }
             | Op::UntagExperiment { second, experiment: a, key: b }
             | Op::Rename { second, run: a, name: b }
+            | Op::SetStatus { second, run: a, status: b }
             | Op::Untag { second, run: a, key: b } => {
                 bools.push(second);
                 bytes.extend([a, b]);
@@ -211,6 +213,7 @@ impl<'a> Fields<'a> {
                 bytes.extend([a, b]);
             }
             Op::Drop { writer: a }
+            | Op::Leave { writer: a }
             | Op::Sync { writer: a }
             | Op::FailLook { after: a }
             | Op::FlipRead { after: a }

@@ -5,7 +5,14 @@
 
 mod error;
 mod experiments;
+mod history;
+mod log;
+mod names;
 mod request;
+mod runs;
+mod sample;
+mod search;
+mod server_info;
 mod shapes;
 mod validate;
 
@@ -76,7 +83,13 @@ impl Route {
 pub(crate) fn router() -> Router<Arc<App>> {
     let tables: &[&[Route]] = &[
         experiments::ROUTES,
-        // One line for each other table: `runs::ROUTES`, `logged_models::ROUTES`, `registry::ROUTES`.
+        runs::ROUTES,
+        log::ROUTES,
+        search::ROUTES,
+        history::ROUTES,
+        sample::ROUTES,
+        server_info::ROUTES,
+        // One line for each other table: `logged_models::ROUTES`, `registry::ROUTES`.
     ];
     let router = tables.iter().copied().flatten().fold(Router::new(), add);
     // One line here for each part that is no table of handlers: `.merge(proxy::router())`.

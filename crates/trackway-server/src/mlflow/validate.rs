@@ -1,6 +1,6 @@
 //! MLflow's rules for names, keys and lengths, with its texts. Lengths are in characters.
 
-use super::request::invalid_value;
+use super::request::{invalid_value, python_json};
 use super::{Error, Result};
 use serde_json::Value;
 use trackway::ExperimentId;
@@ -57,6 +57,70 @@ pub(crate) fn experiment_tag(key: &str, value: &str) -> Result<()> {
     key_form("key", key)?;
     length("key", MAX_KEY, key)?;
     length("value", MAX_EXPERIMENT_TAG, value)
+}
+
+/// Checks the location of an experiment's artifacts, of which the server makes nothing itself.
+pub(crate) fn artifact_location(location: &str) -> Result<()> {
+    const MOST: usize = 2048;
+    let path_end = location.find(['?', '#']).unwrap_or(location.len());
+    let last_part = location.get(..path_end).unwrap_or(location).rsplit('/').next().unwrap_or_default();
+    // As Python's urlparse finds params: in the last part of the path, of schemes that have them.
+    let has_params = last_part.contains(';') && has_params_by_scheme(location);
+    if location.contains('#') || has_params {
+        return Err(Error::invalid("'artifact_location' URL can't include fragments or params."));
+    }
+    if location.get(path_end..).is_some_and(|query| query.contains("..")) {
+        return Err(Error::invalid("Invalid query string"));
+    }
+    if location.starts_with("runs:") {
+        return Err(Error::invalid(format!("Artifact location cannot be a runs:/ URI. Given: '{location}'")));
+    }
+    if location.chars().count() > MOST {
+        return Err(Error::invalid(format!(
+            "Invalid artifact path length. The length of the artifact path cannot be greater than {MOST} characters."
+        )));
+    }
+    Ok(())
+}
+
+fn has_params_by_scheme(location: &str) -> bool {
+    const WITH_PARAMS: &[&str] = &[
+        "", "ftp", "hdl", "http", "https", "mms", "prospero", "rtsp", "rtsps", "rtspu", "sftp", "shttp", "sip", "sips",
+        "tel",
+    ];
+    let scheme = location.split_once(':').map_or("", |(scheme, _)| scheme);
+    WITH_PARAMS.contains(&scheme)
+}
+
+/// Checks what a batch says of the run that it is for.
+pub(crate) fn run_id_form(given: &str) -> Result<()> {
+    let mut letters = given.chars();
+    let is_legal = letters.next().is_some_and(|c| c.is_ascii_alphanumeric())
+        && letters.all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+        && given.chars().count() <= 256;
+    if is_legal {
+        return Ok(());
+    }
+    let value = python_json(&Value::String(given.to_owned()));
+    Err(Error::invalid(format!("Invalid value {value} for parameter 'run_id' supplied.")))
+}
+
+/// A text as Python shows it in a list.
+pub(crate) fn python_text(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut shown = String::from(quote);
+    for letter in text.chars() {
+        match letter {
+            '\\' => shown.push_str("\\\\"),
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            letter if letter == quote => shown.extend(['\\', letter]),
+            letter => shown.push(letter),
+        }
+    }
+    shown.push(quote);
+    shown
 }
 
 /// The id of an experiment, which is a whole number on this server.
