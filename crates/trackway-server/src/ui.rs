@@ -82,8 +82,7 @@ fn serve(path: &str, asked: &HeaderMap) -> Response {
     asset.content.hash(&mut hasher);
     let tag = format!("\"{:016x}\"", hasher.finish());
     let known = asked.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response =
-        if known { StatusCode::NOT_MODIFIED.into_response() } else { asset.content.into_response() };
+    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { asset.content.into_response() };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(path)));
     // Asked for anew each time, so that pages never mix files of two releases; the tag makes that cheap.

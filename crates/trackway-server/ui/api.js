@@ -30,7 +30,9 @@ async function call(method, path, body, signal) {
   }
   setOnline(true);
   if (response.status === 401) {
-    location.assign("/login?next=" + encodeURIComponent("/" + location.hash));
+    // The login page does not know what stands behind the #: the page that comes after it goes there.
+    try { sessionStorage.setItem("trackway.wanted", location.hash); } catch { /* the first page then */ }
+    location.assign("/login");
     // The page is about to go: nothing is to be said about it.
     await new Promise(() => {});
   }

@@ -169,6 +169,12 @@ document.getElementById("app").append(
     theme, button("help", "", help, { title: "Keys and filters (?)", class: "ghost" })),
   offline, main);
 
+try {
+  const wanted = sessionStorage.getItem("trackway.wanted");
+  sessionStorage.removeItem("trackway.wanted");
+  if (wanted && !location.hash) history.replaceState(null, "", wanted);
+} catch { /* storage may be forbidden */ }
+
 addEventListener("hashchange", route);
 api.session().then((session) => { document.documentElement.dataset.readonly = String(Boolean(session.read_only)); }, () => {});
 route();

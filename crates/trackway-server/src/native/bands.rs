@@ -110,8 +110,15 @@ fn shape(label: String, runs: usize, bands: &Bands, spread: Spread) -> Shape {
             _ => (column.mean, column.min, column.max),
         }
     };
-    let mut shape =
-        Shape { label, runs, left_out: bands.left_out, x: Vec::new(), mean: Vec::new(), low: Vec::new(), high: Vec::new() };
+    let mut shape = Shape {
+        label,
+        runs,
+        left_out: bands.left_out,
+        x: Vec::new(),
+        mean: Vec::new(),
+        low: Vec::new(),
+        high: Vec::new(),
+    };
     for column in &bands.columns {
         let (middle, low, high) = ends(column);
         shape.x.push(column.x.0 as f64 + (column.x.1 as f64 - column.x.0 as f64) / 2.0);
@@ -121,4 +128,3 @@ fn shape(label: String, runs: usize, bands: &Bands, spread: Spread) -> Shape {
     }
     shape
 }
-

@@ -184,7 +184,11 @@ impl Lines {
     }
 }
 
-fn write_chart<X: Copy + PartialOrd + Serialize>(out: &mut dyn Write, metric: &str, lines: &[Line<X>]) -> io::Result<()> {
+fn write_chart<X: Copy + PartialOrd + Serialize>(
+    out: &mut dyn Write,
+    metric: &str,
+    lines: &[Line<X>],
+) -> io::Result<()> {
     let range = lines.iter().find_map(|line| line.chart.range);
     write!(out, "{{\"metric\":{},\"range\":{},", serde_json::to_string(metric)?, serde_json::to_string(&range)?)?;
     out.write_all(b"\"series\":[")?;

@@ -65,7 +65,8 @@ impl Call {
     /// # Errors
     /// The body is not JSON, or not the JSON of this call.
     fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| Error::invalid(format!("the body is not understood: {error}")))
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Error::invalid(format!("the body is not understood: {error}")))
     }
 }
 
@@ -136,7 +137,8 @@ async fn read(params: &RawPathParams, request: Request) -> Result<Call> {
         }
     }
     let body = to_bytes(request.into_body(), BODY_BYTES).await;
-    let body = body.map_err(|_| Error::invalid(format!("the body breaks off, or is longer than {BODY_BYTES} bytes")))?;
+    let body =
+        body.map_err(|_| Error::invalid(format!("the body breaks off, or is longer than {BODY_BYTES} bytes")))?;
     Ok(Call { params, query, body })
 }
 

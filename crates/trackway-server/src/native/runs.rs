@@ -7,7 +7,7 @@ use crate::state::App;
 use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
-use trackway::{Error as Engine, Run, RunId, Store};
+use trackway::{Error as Engine, Run, RunId};
 
 /// Runs that one call reads, or changes.
 const READ: usize = 200;
@@ -49,17 +49,24 @@ struct Change {
 
 pub(super) fn edit(app: &Arc<App>, call: &Call) -> Result<Response> {
     let (id, change): (RunId, Change) = (call.id()?, call.json()?);
-    if let Some(name) = change.name {
-        app.store.set_run_name(id, &name)?;
+    // By the run's writer if it has one here, which costs no file.
+    if let Some(name) = &change.name {
+        let by_writer = app.writers.if_open(id, |writer| writer.set_name(name));
+        by_writer.unwrap_or_else(|| app.store.set_run_name(id, name))?;
     }
     for (key, value) in &change.tags {
-        match value {
-            Some(value) => app.store.set_run_tag(id, key, value)?,
-            None => match app.store.delete_run_tag(id, key) {
-                // Gone already, which is what was wanted.
-                Err(Engine::NotFound { what: "tag", .. }) => {}
-                result => result?,
-            },
+        let by_writer = app.writers.if_open(id, |writer| match value {
+            Some(value) => writer.set_tag(key, value),
+            None => writer.delete_tag(key),
+        });
+        let by_store = || match value {
+            Some(value) => app.store.set_run_tag(id, key, value),
+            None => app.store.delete_run_tag(id, key),
+        };
+        match by_writer.unwrap_or_else(by_store) {
+            // Gone already, which is what was wanted.
+            Err(Engine::NotFound { what: "tag", .. }) => {}
+            result => result?,
         }
     }
     app.changes.touched(id);
@@ -67,17 +74,17 @@ pub(super) fn edit(app: &Arc<App>, call: &Call) -> Result<Response> {
 }
 
 pub(super) fn delete(app: &Arc<App>, call: &Call) -> Result<Response> {
-    change_all(app, call, |store, id| store.delete_run(id))
+    change_all(app, call, |app, id| app.writers.delete_run(&app.store, id))
 }
 
 pub(super) fn restore(app: &Arc<App>, call: &Call) -> Result<Response> {
-    change_all(app, call, |store, id| store.restore_run(id))
+    change_all(app, call, |app, id| app.store.restore_run(id))
 }
 
 /// One after the other; the first error ends it, and what was changed until then stays changed.
-fn change_all(app: &Arc<App>, call: &Call, change: fn(&Store, RunId) -> trackway::Result<()>) -> Result<Response> {
+fn change_all(app: &Arc<App>, call: &Call, change: fn(&App, RunId) -> trackway::Result<()>) -> Result<Response> {
     for id in run_ids(&call.json::<Ids>()?.runs, CHANGED)? {
-        app.writers.alone(&app.store, id, || change(&app.store, id))?;
+        change(app, id)?;
         app.changes.touched(id);
     }
     Ok(done())

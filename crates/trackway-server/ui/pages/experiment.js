@@ -18,8 +18,7 @@ import * as format from "../format.js";
 const NOTE = "mlflow.note.content";
 
 export async function open(page) {
-  const experiment = await api.experiment(page.experiment);
-  const keys = await api.keys([experiment.id]);
+  const [experiment, keys] = await Promise.all([api.experiment(page.experiment), api.keys([page.experiment])]);
   page.crumbs({ text: "Experiments", href: "#/experiments" }, { text: experiment.name });
   return new ExperimentPage(page, experiment, keys);
 }
