@@ -6,9 +6,24 @@ import { api } from "./api.js";
 const EVERY = 2000;
 const SLOWEST = 30000;
 
-/** Calls `changed(runs)` with the ids of runs that were created or changed. Ends with the function that it gives back. */
-export function follow(question, changed) {
-  let since = null;
+/**
+ * The version to follow from. It is asked for before a page reads what it shows: what changes in between is told then, too.
+ * `null` when the server does not say; the page is shown all the same.
+ */
+export async function begin(question) {
+  try {
+    return (await api.changes(question)).version;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    return null;
+  }
+}
+
+/**
+ * Calls `changed(runs, all)` with the ids of runs that were created or changed since the version that `begin` gave. Ends with
+ * the function that it gives back.
+ */
+export function follow(question, since, changed) {
   let timer = 0;
   let ended = false;
   let wait = EVERY;
@@ -17,11 +32,10 @@ export function follow(question, changed) {
     clearTimeout(timer);
     if (document.hidden) return;
     try {
-      const answer = await api.changes({ ...question(), since }, abort.signal);
-      const first = since === null;
+      const answer = await api.changes({ ...question, since }, abort.signal);
       since = answer.version;
       wait = EVERY;
-      if (!first && (answer.runs.length || answer.all)) await changed(answer.runs, answer.all);
+      if (answer.runs.length || answer.all) await changed(answer.runs, answer.all);
     } catch (error) {
       if (error.name === "AbortError") return;
       wait = Math.min(SLOWEST, wait * 2);

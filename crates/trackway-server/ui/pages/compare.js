@@ -6,7 +6,7 @@ import { Board, read as readBoard, written } from "../components/board.js";
 import { Parallel } from "../components/parallel.js";
 import { empty, status, tabs } from "../components/bits.js";
 import { assign, color } from "../colors.js";
-import { follow } from "../live.js";
+import { begin, follow } from "../live.js";
 import { real } from "../format.js";
 import * as format from "../format.js";
 
@@ -29,12 +29,13 @@ export async function open(page) {
   const ids = [...new Set(idsOf(page.query))].slice(0, MOST);
   page.crumbs({ text: "Experiments", href: "#/experiments" }, { text: `Compare ${format.plural(ids.length, "run")}` });
   if (!ids.length) return { el: h("div.page", empty("compare", "No runs to compare", h("p", "Select some in the table of an experiment."), h("a.btn", { href: "#/experiments" }, "Experiments"))) };
+  const since = await begin({ runs: ids });
   const { runs, missing } = await api.runs(ids);
-  return new ComparePage(page, ids, runs, missing);
+  return new ComparePage(page, ids, runs, missing, since);
 }
 
 class ComparePage {
-  constructor(page, ids, runs, missing) {
+  constructor(page, ids, runs, missing, since) {
     Object.assign(this, { page, ids, runs, missing });
     this.tab = ["charts", "parallel"].includes(page.query.get("tab")) ? page.query.get("tab") : "table";
     this.all = page.query.get("all") === "1";
@@ -47,7 +48,7 @@ class ComparePage {
     this.show();
     this.onTheme = () => { if (this.tab !== "charts") this.show(); };
     document.addEventListener("themechange", this.onTheme);
-    this.stop = follow(() => ({ runs: ids }), () => this.live());
+    this.stop = follow({ runs: ids }, since, () => this.live());
   }
 
   destroy() {

@@ -9,7 +9,7 @@ import { columnPicker } from "../components/picker.js";
 import { confirm, popover, toast } from "../components/overlay.js";
 import { editable, empty, failure, skeleton, tabs } from "../components/bits.js";
 import { markdown } from "../markdown.js";
-import { follow } from "../live.js";
+import { begin, follow } from "../live.js";
 import { RunList } from "./runlist.js";
 import { columnsOf, orderText, standard } from "./runcolumns.js";
 import { RunSide } from "./runside.js";
@@ -18,13 +18,13 @@ import * as format from "../format.js";
 const NOTE = "mlflow.note.content";
 
 export async function open(page) {
-  const [experiment, keys] = await Promise.all([api.experiment(page.experiment), api.keys([page.experiment])]);
+  const [experiment, keys, since] = await Promise.all([api.experiment(page.experiment), api.keys([page.experiment]), begin({ experiment: page.experiment })]);
   page.crumbs({ text: "Experiments", href: "#/experiments" }, { text: experiment.name });
-  return new ExperimentPage(page, experiment, keys);
+  return new ExperimentPage(page, experiment, keys, since);
 }
 
 class ExperimentPage {
-  constructor(page, experiment, keys) {
+  constructor(page, experiment, keys, since) {
     this.page = page;
     this.experiment = experiment;
     this.keys = keys;
@@ -45,7 +45,7 @@ class ExperimentPage {
     this.search = new SearchBox({ value: query.get("q") ?? "", change: (text) => this.find(text), keys: () => this.keys });
     this.build();
     this.find(this.search.input.value, true);
-    this.stop = follow(() => ({ experiment: experiment.id }), (runs, all) => this.live(runs, all));
+    this.stop = follow({ experiment: experiment.id }, since, (runs, all) => this.live(runs, all));
   }
 
   destroy() {

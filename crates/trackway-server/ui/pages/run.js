@@ -7,7 +7,7 @@ import { ArtifactBrowser } from "../components/artifacts.js";
 import { confirm, toast } from "../components/overlay.js";
 import { copyable, editable, empty, status, tabs } from "../components/bits.js";
 import { color } from "../colors.js";
-import { follow } from "../live.js";
+import { begin, follow } from "../live.js";
 import { Notes } from "./notes.js";
 import { metricTable, paramTable, tagTable } from "./runparts.js";
 import * as format from "../format.js";
@@ -17,13 +17,14 @@ const NOTE = "mlflow.note.content";
 const PARTS = { artifacts: "artifacts", "model-metrics": "charts", "system-metrics": "charts" };
 
 export async function open(page) {
+  const since = await begin({ runs: [page.run] });
   const run = await api.run(page.run);
   const experiment = await api.experiment(run.experiment).catch(() => ({ id: run.experiment, name: run.experiment }));
-  return new RunPage(page, run, experiment);
+  return new RunPage(page, run, experiment, since);
 }
 
 class RunPage {
-  constructor(page, run, experiment) {
+  constructor(page, run, experiment, since) {
     Object.assign(this, { page, run, experiment });
     const asked = page.query.get("tab") ?? PARTS[(page.rest ?? "").split("/")[0]];
     this.tab = ["charts", "artifacts", "overview"].includes(asked) ? asked : "overview";
@@ -37,7 +38,7 @@ class RunPage {
     this.showHead();
     this.showFacts();
     this.show();
-    this.stop = follow(() => ({ runs: [run.id] }), () => this.live());
+    this.stop = follow({ runs: [run.id] }, since, () => this.live());
     this.clock = setInterval(() => { if (this.run.status === "RUNNING") this.showFacts(); }, 1000);
   }
 
