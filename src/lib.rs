@@ -41,14 +41,15 @@ pub use query::{
     BandColumn, Bands, Chart, ChartAxis, ChartColumn, ChartOptions, ChartPoint, Histogram, MetricQuery, Order,
     Smoothing,
 };
-pub use search::{Filter, RunOrder, Searchable};
+pub use search::{Filter, ModelOrder, RunOrder, Searchable};
 pub use store::{
-    Artifacts, CodecStatistics, CompactionReport, Damage, Follower, Incident, Loss, Metric, Page, Progress, Query,
-    Repair, RepairReport, Row, RunFilter, RunPage, RunQuery, RunWriter, Snapshot, Store, StoreStatistics, VerifyReport,
-    View,
+    ArtifactFile, Artifacts, CodecStatistics, CompactionReport, Damage, Follower, Incident, Loss, Metric, Page,
+    Progress, Query, Repair, RepairReport, Row, RunFilter, RunPage, RunQuery, RunWriter, Snapshot, Store,
+    StoreStatistics, VerifyReport, View,
 };
 pub use types::{
-    Artifact, Columns, DatasetInput, Experiment, ExperimentId, ExperimentName, LifecycleStage, MetricKey,
-    MetricSummary, ModelStage, ModelVersion, ModelVersionStatus, NewModel, NewModelVersion, NewRun, ParamKey, Point,
-    RegisteredModel, Run, RunId, RunName, RunStatus, Stats, StatusCause, TagKey,
+    Artifact, Columns, DatasetInput, Experiment, ExperimentId, ExperimentName, LifecycleStage, LoggedModel,
+    LoggedModelId, LoggedModelStatus, MetricKey, MetricSummary, ModelLink, ModelMetric, ModelStage, ModelVersion,
+    ModelVersionStatus, NewLoggedModel, NewModel, NewModelVersion, NewRun, ParamKey, Point, RegisteredModel, Run,
+    RunId, RunName, RunStatus, Stats, StatusCause, TagKey,
 };

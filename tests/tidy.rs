@@ -126,9 +126,9 @@ fn the_public_list_grows_only_on_purpose() {
         names.extend(list.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned));
     }
     names.sort();
-    let expected = "AppendMode Artifact Artifacts BandColumn Bands Chart ChartAxis ChartColumn ChartOptions ChartPoint CodecStatistics Columns CompactionReport Compression Damage DatasetInput Durability \
-        Error ErrorKind Experiment ExperimentId ExperimentName Filter Follower Histogram Incident LifecycleStage Loss Metric MetricKey MetricQuery \
-        MetricSummary ModelStage ModelVersion ModelVersionStatus NewModel NewModelVersion NewRun Order Page ParamKey Point Progress Query RegisteredModel Repair RepairReport Result Row Run RunFilter RunId RunName RunOrder RunPage RunQuery RunStatus RunWriter Searchable Smoothing Snapshot \
+    let expected = "AppendMode Artifact ArtifactFile Artifacts BandColumn Bands Chart ChartAxis ChartColumn ChartOptions ChartPoint CodecStatistics Columns CompactionReport Compression Damage DatasetInput Durability \
+        Error ErrorKind Experiment ExperimentId ExperimentName Filter Follower Histogram Incident LifecycleStage LoggedModel LoggedModelId LoggedModelStatus Loss Metric MetricKey MetricQuery \
+        MetricSummary ModelLink ModelMetric ModelOrder ModelStage ModelVersion ModelVersionStatus NewLoggedModel NewModel NewModelVersion NewRun Order Page ParamKey Point Progress Query RegisteredModel Repair RepairReport Result Row Run RunFilter RunId RunName RunOrder RunPage RunQuery RunStatus RunWriter Searchable Smoothing Snapshot \
         Stats StatusCause Store StoreOptions StoreStatistics TagKey VerifyReport View";
     assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
 }

@@ -34,7 +34,7 @@ impl<'a> Source<'a> {
         let EntryState::Settled(summary) = &entry.state else { return None };
         let state = RunState::from_records(&Meta::decode_all(&summary.meta).ok()?);
         let run = state.to_run(entry.run_id, entry.experiment_id, BTreeMap::new());
-        let records = run.datasets.iter().cloned().map(|dataset| Meta { at_us: 0, change: Change::Dataset(dataset) });
+        let records = state.datasets().into_iter().map(|dataset| Meta { at_us: 0, change: Change::Dataset(dataset) });
         let datasets = Meta::encode_all(&records.collect::<Vec<_>>());
         let parent = run.parent.map(|parent| parent.to_string()).unwrap_or_default();
         Some(Self { entry, summary, run, parent, datasets, latest_us: state.latest_us() })

@@ -8,7 +8,8 @@ use crate::format::catalog_index::{ColumnKind, attribute};
 use crate::format::record::{Change, Meta, take_cause, take_status};
 use crate::format::wire::Reader;
 use crate::types::{
-    DatasetInput, ExperimentId, LifecycleStage, MetricSummary, Point, Run, RunId, RunStatus, StatusCause,
+    DatasetInput, ExperimentId, LifecycleStage, MetricSummary, ModelLink, Point, Run, RunId, RunStatus, StatusCause,
+    split_links,
 };
 use std::collections::BTreeMap;
 
@@ -45,14 +46,14 @@ fn cause_of(number: i64) -> StatusCause {
     take_cause(&mut Reader::new(&[number as u8])).unwrap_or_default()
 }
 
-/// The datasets that a value of their column stands for.
-pub(crate) fn datasets_of(records: &[u8]) -> Vec<DatasetInput> {
+/// The datasets and links to models that a value of their column stands for.
+pub(crate) fn datasets_of(records: &[u8]) -> (Vec<DatasetInput>, Vec<ModelLink>) {
     let records = Meta::decode_all(records).unwrap_or_default();
     let dataset = |record: Meta| match record.change {
         Change::Dataset(dataset) => Some(dataset),
         _ => None,
     };
-    records.into_iter().filter_map(dataset).collect()
+    split_links(records.into_iter().filter_map(dataset).collect())
 }
 
 impl<'a> Attributes<'a> {
@@ -74,10 +75,11 @@ impl<'a> Attributes<'a> {
 
     fn run(&self, id: RunId, row: usize) -> Run {
         let deleted_at = number(self.deleted.as_ref(), row);
-        let datasets = self.datasets.as_ref().and_then(|column| {
+        let stored = self.datasets.as_ref().and_then(|column| {
             let code = column.values.code(column.present.place(row)?)?;
             column.values.bytes(code)
         });
+        let (datasets, models) = stored.map(datasets_of).unwrap_or_default();
         Run {
             id,
             experiment_id: ExperimentId::new(number(self.experiment.as_ref(), row).unwrap_or(0) as u64),
@@ -92,7 +94,8 @@ impl<'a> Attributes<'a> {
             deleted_at,
             params: BTreeMap::new(),
             tags: BTreeMap::new(),
-            datasets: datasets.map(datasets_of).unwrap_or_default(),
+            datasets,
+            models,
             metrics: BTreeMap::new(),
         }
     }

@@ -5,7 +5,9 @@
 //! value of two at the same microsecond, so that there is one answer); of each param and each dataset the first.
 
 use crate::format::record::{Change, Meta};
-use crate::types::{DatasetInput, ExperimentId, LifecycleStage, MetricSummary, Run, RunId, RunStatus, StatusCause};
+use crate::types::{
+    DatasetInput, ExperimentId, LifecycleStage, MetricSummary, Run, RunId, RunStatus, StatusCause, split_links,
+};
 use std::collections::BTreeMap;
 
 /// A value and the time of the change that set it.
@@ -167,6 +169,11 @@ impl RunState {
         self.params.get(key).map(|(_, value)| value.as_str())
     }
 
+    /// Datasets and links to logged models, as they are stored.
+    pub(crate) fn datasets(&self) -> Vec<DatasetInput> {
+        self.datasets.values().map(|(_, dataset)| dataset.clone()).collect()
+    }
+
     pub(crate) fn has_tag(&self, key: &str) -> bool {
         self.tags.get(key).is_some_and(|(_, value)| value.is_some())
     }
@@ -193,6 +200,7 @@ impl RunState {
         let (status, status_cause, end_time) = self.status.map(|(_, status)| status).unwrap_or_default();
         let deleted_at = self.deleted_at();
         let tags = self.tags.iter().filter_map(|(key, (_, value))| Some((key.clone(), value.clone()?)));
+        let (datasets, models) = split_links(self.datasets());
         Run {
             id,
             experiment_id,
@@ -208,7 +216,8 @@ impl RunState {
             deleted_at,
             params: self.params.iter().map(|(key, (_, value))| (key.clone(), value.clone())).collect(),
             tags: tags.collect(),
-            datasets: self.datasets.values().map(|(_, dataset)| dataset.clone()).collect(),
+            datasets,
+            models,
             metrics,
         }
     }

@@ -63,7 +63,7 @@ fn meeting(test: &Test, group: &Group<'_>, artifacts: &str) -> Result<RowSet> {
 }
 
 fn dataset_meets(test: &Test, part: DatasetPart, column: &TextColumn<'_>, code: usize) -> bool {
-    test.dataset(part, &datasets_of(column.values.bytes(code).unwrap_or_default()))
+    test.dataset(part, &datasets_of(column.values.bytes(code).unwrap_or_default()).0)
 }
 
 /// The first of these columns that has a value of a row decides about it; `missing` about rows of which none has.

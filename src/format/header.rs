@@ -26,13 +26,24 @@ pub(crate) enum FileType {
     Catalog,
     Pack,
     Model,
+    LoggedModel,
+    ModelPoints,
 }
 
 impl FileType {
     /// All kinds, for checks that go over them.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Store, Self::Experiment, Self::Log, Self::Segment, Self::Catalog, Self::Pack, Self::Model];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Store,
+        Self::Experiment,
+        Self::Log,
+        Self::Segment,
+        Self::Catalog,
+        Self::Pack,
+        Self::Model,
+        Self::LoggedModel,
+        Self::ModelPoints,
+    ];
 
     /// The last byte is outside ASCII, so that a transfer as text is noticed (PNG's trick).
     pub(crate) const fn magic(self) -> &'static [u8; 8] {
@@ -44,6 +55,8 @@ impl FileType {
             Self::Catalog => b"TWCATAL\x8a",
             Self::Pack => b"TWPACK\0\x8a",
             Self::Model => b"TWMODEL\x8a",
+            Self::LoggedModel => b"TWLMODL\x8a",
+            Self::ModelPoints => b"TWMPNTS\x8a",
         }
     }
 
@@ -52,7 +65,8 @@ impl FileType {
         match self {
             Self::Store => PACKS,
             Self::Catalog => CATALOG_INDEX,
-            Self::Experiment | Self::Log | Self::Segment | Self::Pack | Self::Model => 0,
+            Self::Experiment | Self::Log | Self::Segment | Self::Pack => 0,
+            Self::Model | Self::LoggedModel | Self::ModelPoints => 0,
         }
     }
 }

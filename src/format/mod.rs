@@ -14,6 +14,7 @@ pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod index;
 pub(crate) mod log;
+pub(crate) mod logged_model;
 pub(crate) mod model;
 pub(crate) mod pack;
 pub(crate) mod record;

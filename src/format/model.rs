@@ -21,7 +21,7 @@ pub(crate) fn file_stem(name: &str) -> String {
     format!("{hash:032x}")
 }
 
-fn put_tags(out: &mut Vec<u8>, tags: &BTreeMap<String, String>) {
+pub(super) fn put_tags(out: &mut Vec<u8>, tags: &BTreeMap<String, String>) {
     put_varint(out, tags.len() as u64);
     for (key, value) in tags {
         put_text(out, key);
@@ -29,7 +29,7 @@ fn put_tags(out: &mut Vec<u8>, tags: &BTreeMap<String, String>) {
     }
 }
 
-fn take_tags(reader: &mut Reader<'_>) -> Decoded<BTreeMap<String, String>> {
+pub(super) fn take_tags(reader: &mut Reader<'_>) -> Decoded<BTreeMap<String, String>> {
     let count = reader.count(usize::MAX, 2, "tag count")?;
     let mut tags = BTreeMap::new();
     for _ in 0..count {
@@ -158,7 +158,7 @@ fn take_version(reader: &mut Reader<'_>, number: u32, len: usize) -> Decoded<Mod
 }
 
 /// One of `all` by its number, where the first one has the number `first`.
-fn take_place<T: Copy>(reader: &mut Reader<'_>, all: &[T], first: u8, what: &'static str) -> Decoded<T> {
+pub(super) fn take_place<T: Copy>(reader: &mut Reader<'_>, all: &[T], first: u8, what: &'static str) -> Decoded<T> {
     let found = usize::from(reader.u8(what)?).checked_sub(usize::from(first)).and_then(|at| all.get(at)).copied();
     found.ok_or_else(|| reader.error(what, "its number is unknown"))
 }

@@ -1,12 +1,13 @@
-//! What a filter can ask of an experiment, a registered model or a model version, and an order can sort them by.
+//! What a filter can ask of an experiment, a registered model, a model version or a logged model, and an order can sort them
+//! by.
 
 use super::field::Names;
 use super::filter::{Check, Node, Test};
 use super::order::{self, Key, Term};
 use super::token::Kind;
-use super::{Language, parse};
+use super::{Language, logged_model, parse};
 use crate::error;
-use crate::types::{Experiment, ModelVersion, RegisteredModel};
+use crate::types::{Experiment, LoggedModel, ModelVersion, RegisteredModel};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -19,6 +20,7 @@ pub enum Sort {
     Experiment,
     Model,
     Version,
+    LoggedModel,
 }
 
 /// An attribute of one of them.
@@ -31,6 +33,9 @@ pub enum Detail {
     Number,
     RunId,
     Source,
+    /// Of logged models.
+    ModelId,
+    ModelType,
     /// From here on of the wide language only.
     Description,
     Stage,
@@ -49,6 +54,9 @@ impl Detail {
 pub enum EntityField {
     Tag(Sort, String),
     Detail(Sort, Detail),
+    /// Of logged models: a param, and a metric, of which points on one dataset only may be meant.
+    Param(String),
+    Metric(String, Option<(String, String)>),
 }
 
 /// Where a name stands: MLflow sorts by some that it does not filter by.
@@ -59,7 +67,7 @@ pub(crate) enum Place {
 }
 
 /// Names of attributes, and where MLflow knows them: in filters, in orders.
-type Table = &'static [(&'static str, Detail, bool, bool)];
+pub(super) type Table = &'static [(&'static str, Detail, bool, bool)];
 
 const EXPERIMENT: Table = &[
     ("name", Detail::Name, true, true),
@@ -93,6 +101,7 @@ impl Sort {
             Self::Experiment => EXPERIMENT,
             Self::Model => MODEL,
             Self::Version => VERSION,
+            Self::LoggedModel => logged_model::ATTRIBUTES,
         }
     }
 
@@ -101,12 +110,18 @@ impl Sort {
             Self::Experiment => "an experiment",
             Self::Model => "a registered model",
             Self::Version => "a model version",
+            Self::LoggedModel => "a logged model",
         }
     }
 
     fn field(self, word: &str, place: Place, language: Language) -> Result<EntityField, String> {
         let (entity, key) = word.split_once('.').unwrap_or(("attribute", word));
         let wide = language == Language::Wide;
+        if self == Self::LoggedModel
+            && let Some(field) = logged_model::field(entity, key, wide)
+        {
+            return field;
+        }
         match entity {
             "tag" | "tags" if key.is_empty() => Err(format!("{word:?} lacks a key behind the dot")),
             "tag" | "tags" => Ok(EntityField::Tag(self, key.to_owned())),
@@ -145,11 +160,15 @@ impl Names for EntityField {
     }
 
     fn is_number(&self) -> bool {
-        matches!(self, Self::Detail(_, detail) if detail.is_number())
+        match self {
+            Self::Detail(_, detail) => detail.is_number(),
+            Self::Metric(..) => true,
+            Self::Tag(..) | Self::Param(_) => false,
+        }
     }
 
     fn is_whole(&self) -> bool {
-        true
+        !matches!(self, Self::Metric(..) | Self::Detail(Sort::LoggedModel, _))
     }
 
     fn takes_quoted(&self) -> bool {
@@ -157,7 +176,11 @@ impl Names for EntityField {
     }
 
     fn may_be_number(&self) -> bool {
-        matches!(self, Self::Tag(..))
+        matches!(self, Self::Tag(..) | Self::Param(_))
+    }
+
+    fn takes_bare(&self) -> bool {
+        matches!(self, Self::Tag(Sort::LoggedModel, _) | Self::Param(_))
     }
 
     fn no_null(&self) -> Option<&'static str> {
@@ -171,22 +194,23 @@ impl Names for EntityField {
         match self {
             Self::Detail(_, Detail::ExperimentId | Detail::RunId) => None,
             Self::Detail(Sort::Model | Sort::Version, Detail::Name) => None,
+            Self::Tag(Sort::LoggedModel, _) | Self::Detail(Sort::LoggedModel, _) | Self::Param(_) => None,
             _ => Some("MLflow knows IN for ids and for names of models only"),
         }
     }
 
     fn no_like(&self) -> Option<&'static str> {
-        let is_id = matches!(self, Self::Detail(_, Detail::ExperimentId));
+        let is_id = matches!(self, Self::Detail(Sort::Experiment, Detail::ExperimentId));
         is_id.then_some("MLflow knows = != IN for ids of experiments")
     }
 
     fn no_order(&self, _spelled: &str, language: Language) -> Option<&'static str> {
-        let is_refused = language == Language::Mlflow && matches!(self, Self::Tag(..));
-        is_refused.then_some("MLflow sorts these by attributes only")
+        let is_refused = language == Language::Mlflow && matches!(self, Self::Tag(..) | Self::Param(_));
+        is_refused.then_some("MLflow sorts these by attributes, and logged models by metrics, only")
     }
 }
 
-/// What can be looked for with a `Query`: an `Experiment`, a `RegisteredModel`, a `ModelVersion`.
+/// What can be looked for with a `Query`: an `Experiment`, a `RegisteredModel`, a `ModelVersion`, a `LoggedModel`.
 ///
 /// ```
 /// fn found<T: trackway::Searchable>(page: &trackway::Page<T>) -> usize {
@@ -199,6 +223,7 @@ pub trait Searchable: Entity {}
 impl Searchable for Experiment {}
 impl Searchable for RegisteredModel {}
 impl Searchable for ModelVersion {}
+impl Searchable for LoggedModel {}
 
 /// What a search has to know of a thing. Nobody else can name it, and so nobody else can be searched.
 pub trait Entity: Clone {
@@ -214,14 +239,16 @@ pub trait Entity: Clone {
 pub enum Value<'a> {
     Missing,
     Number(i64),
+    /// All that were measured, of which any may be meant, and the newest one.
+    Measured(Vec<f64>, Option<f64>),
     Text(Cow<'a, str>),
 }
 
-fn text(text: &str) -> Value<'_> {
+pub(super) fn text(text: &str) -> Value<'_> {
     Value::Text(Cow::Borrowed(text))
 }
 
-fn maybe(text: Option<&String>) -> Value<'_> {
+pub(super) fn maybe(text: Option<&String>) -> Value<'_> {
     text.map_or(Value::Missing, |text| Value::Text(Cow::Borrowed(text)))
 }
 
@@ -235,7 +262,7 @@ impl Entity for Experiment {
             EntityField::Detail(_, Detail::ExperimentId) => Value::Text(Cow::Owned(self.id.to_string())),
             EntityField::Detail(_, Detail::CreatedAt) => Value::Number(self.created_at),
             EntityField::Detail(_, Detail::UpdatedAt) => Value::Number(self.updated_at),
-            EntityField::Detail(..) => Value::Missing,
+            _ => Value::Missing,
         }
     }
 }
@@ -250,7 +277,7 @@ impl Entity for RegisteredModel {
             EntityField::Detail(_, Detail::CreatedAt) => Value::Number(self.created_at),
             EntityField::Detail(_, Detail::UpdatedAt) => Value::Number(self.updated_at),
             EntityField::Detail(_, Detail::Description) => text(&self.description),
-            EntityField::Detail(..) => Value::Missing,
+            _ => Value::Missing,
         }
     }
 }
@@ -262,6 +289,7 @@ impl Entity for ModelVersion {
         let detail = match field {
             EntityField::Tag(_, key) => return maybe(self.tags.get(key)),
             EntityField::Detail(_, detail) => *detail,
+            EntityField::Param(_) | EntityField::Metric(..) => return Value::Missing,
         };
         match detail {
             Detail::Name => text(&self.model),
@@ -274,7 +302,7 @@ impl Entity for ModelVersion {
             Detail::Stage => text(self.stage.as_str()),
             Detail::Status => text(self.status.as_str()),
             Detail::User => text(&self.user),
-            Detail::ExperimentId => Value::Missing,
+            Detail::ExperimentId | Detail::ModelId | Detail::ModelType => Value::Missing,
         }
     }
 }
@@ -284,6 +312,8 @@ pub(crate) fn matches<T: Entity>(filter: &Node<EntityField>, thing: &T) -> bool 
     filter.holds(&|test: &Test<EntityField>| match thing.value(&test.field) {
         Value::Number(number) => test.number(Some(number as f64)),
         Value::Text(text) => test.text(Some(&text)),
+        Value::Measured(values, _) if values.is_empty() => test.number(None),
+        Value::Measured(values, _) => values.iter().any(|value| test.number(Some(*value))),
         Value::Missing if test.field.is_number() => test.number(None),
         Value::Missing => test.text(None),
     })
@@ -297,7 +327,11 @@ pub(crate) fn keys<T: Entity>(terms: &[Term<EntityField>], thing: &T) -> Vec<Key
         Value::Text(id) if matches!(term.field, EntityField::Detail(_, Detail::ExperimentId)) => {
             Key::Text(Cow::Owned(format!("{id:0>20}")))
         }
+        Value::Text(status) if matches!(term.field, EntityField::Detail(Sort::LoggedModel, Detail::Status)) => {
+            Key::of_number(logged_model::status_rank(&status).map(|rank| rank as f64))
+        }
         Value::Text(text) => Key::Text(Cow::Owned(text.into_owned())),
+        Value::Measured(_, newest) => Key::of_number(newest),
         Value::Missing => Key::Missing,
     };
     terms.iter().map(key).collect()
@@ -312,7 +346,7 @@ pub(crate) fn compare(terms: &[Term<EntityField>], a: &[Key<'_>], b: &[Key<'_>])
 /// for unless he names them.
 pub(crate) fn filter(sort: Sort, text: &str, language: Language) -> error::Result<(Node<EntityField>, bool)> {
     let mut node = parse::filter(text, (sort, Place::Filter), language)?;
-    if language == Language::Wide || sort == Sort::Experiment {
+    if language == Language::Wide || matches!(sort, Sort::Experiment | Sort::LoggedModel) {
         return Ok((node, false));
     }
     let about_prompts = |node: &Node<EntityField>| match node {
@@ -344,13 +378,18 @@ pub(crate) fn order(
     texts: &[impl AsRef<str>],
     language: Language,
 ) -> error::Result<Vec<Term<EntityField>>> {
-    let mut terms: Vec<Term<EntityField>> = order::terms(texts, (sort, Place::Order), language)?;
+    Ok(whole(sort, order::terms(texts, (sort, Place::Order), language)?))
+}
+
+/// Adds what makes an order whole.
+pub(crate) fn whole(sort: Sort, mut terms: Vec<Term<EntityField>>) -> Vec<Term<EntityField>> {
     let last: &[(Detail, bool)] = match (sort, terms.is_empty()) {
         (Sort::Experiment, true) => &[(Detail::CreatedAt, true), (Detail::ExperimentId, false)],
         (Sort::Experiment, false) => &[(Detail::ExperimentId, true)],
         (Sort::Model, _) => &[(Detail::Name, false)],
         (Sort::Version, true) => &[(Detail::UpdatedAt, true), (Detail::Name, false), (Detail::Number, true)],
         (Sort::Version, false) => &[(Detail::Name, false), (Detail::Number, true)],
+        (Sort::LoggedModel, _) => &[(Detail::CreatedAt, true), (Detail::ModelId, false)],
     };
     for (detail, descending) in last {
         let field = EntityField::Detail(sort, *detail);
@@ -358,5 +397,5 @@ pub(crate) fn order(
             terms.push(Term { field, descending: *descending });
         }
     }
-    Ok(terms)
+    terms
 }

@@ -20,6 +20,10 @@ pub(super) trait Names: Clone + PartialEq {
     fn takes_quoted(&self) -> bool;
     /// A text that users write numbers into.
     fn may_be_number(&self) -> bool;
+    /// A text that MLflow also compares with what looks like a number, as the text that it is.
+    fn takes_bare(&self) -> bool {
+        false
+    }
     /// Why MLflow does not ask this one for NULL, or whether it is in a list.
     fn no_null(&self) -> Option<&'static str>;
     fn no_list(&self) -> Option<&'static str>;

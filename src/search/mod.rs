@@ -5,6 +5,7 @@ pub(crate) mod entity;
 mod field;
 mod filter;
 mod like;
+mod logged_model;
 mod order;
 mod parse;
 mod token;
@@ -14,11 +15,13 @@ mod tests;
 
 pub use entity::Searchable;
 pub use filter::Filter;
+pub use logged_model::ModelOrder;
 pub use order::RunOrder;
 
 pub(crate) use entity::{EntityField, PROMPT_TAG};
 pub(crate) use field::{Attribute, DatasetPart, Field, Statistic};
 pub(crate) use filter::{Check, Comparison, NAME_TAG, Node, PARENT_TAG, Test, USER_TAG, artifact_uri};
+pub(crate) use logged_model::{is_on, terms as logged_model_terms};
 pub(crate) use order::{Key, Term, key};
 
 /// Which words are understood.

@@ -212,6 +212,9 @@ impl<F: Names> Parser<'_, F> {
             _ if as_number && matches!(self.peek(), Some(Kind::Number { .. })) => {
                 found(field, Check::Number(comparison, self.number()?), false)
             }
+            Comparison::Equal | Comparison::NotEqual if !self.is_wide() && field.takes_bare() => {
+                found(field, Check::Equal(self.bare()?), comparison == Comparison::NotEqual)
+            }
             Comparison::Equal | Comparison::NotEqual => {
                 found(field, Check::Equal(self.quoted()?), comparison == Comparison::NotEqual)
             }
@@ -259,6 +262,13 @@ impl<F: Names> Parser<'_, F> {
             }
             _ => self.expected("a text in single or double quotes"),
         }
+    }
+
+    fn bare(&mut self) -> Result<String> {
+        let Some(Kind::Number { text, .. }) = self.peek() else { return self.quoted() };
+        let text = text.clone();
+        self.next += 1;
+        Ok(text)
     }
 
     fn text_only(&self, field: &F, what: &str, at: usize) -> Result<()> {

@@ -34,6 +34,7 @@ fn run(number: u8) -> Run {
         params: BTreeMap::new(),
         tags: BTreeMap::new(),
         datasets: Vec::new(),
+        models: Vec::new(),
         metrics: BTreeMap::new(),
     }
 }

@@ -17,7 +17,7 @@ const UNFINISHED: &str = ".new-";
 const ABANDONED_AFTER_NS: i64 = 24 * 3600 * 1_000_000_000;
 
 /// Files are copied in pieces of this length.
-const COPY_BYTES: usize = 1 << 20;
+pub(super) const COPY_BYTES: usize = 1 << 20;
 
 /// The artifacts of one run. Paths are relative, with `/` between their parts; one that would leave the folder, in
 /// whatever spelling, is refused, and no link is followed.
@@ -77,12 +77,24 @@ impl Artifacts {
         Self { shared: Arc::clone(shared), root }
     }
 
-    fn fs(&self) -> &dyn Fs {
+    pub(super) fn fs(&self) -> &dyn Fs {
         &*self.shared.env.fs
     }
 
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(super) fn check_writable(&self) -> Result<()> {
+        self.shared.check_writable()
+    }
+
+    pub(super) fn random(&self) -> u64 {
+        self.shared.env.clock.random()
+    }
+
     /// The place of a path, after a look that no part of it is a link.
-    fn place(&self, parts: &[&str]) -> Result<PathBuf> {
+    pub(super) fn place(&self, parts: &[&str]) -> Result<PathBuf> {
         let mut place = self.root.clone();
         for part in parts {
             match self.fs().metadata(&place) {
@@ -98,7 +110,7 @@ impl Artifacts {
     }
 
     /// Writes a file from pieces, each of which `next` puts into the buffer; an empty one ends it.
-    fn write(&self, path: &str, next: &mut dyn FnMut(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+    pub(super) fn write(&self, path: &str, next: &mut dyn FnMut(&mut Vec<u8>) -> Result<()>) -> Result<()> {
         self.shared.check_writable()?;
         let parts = parts(path)?;
         let Some((_, folders)) = parts.split_last() else {
@@ -110,7 +122,7 @@ impl Artifacts {
         if self.fs().metadata(&place).is_ok_and(|metadata| metadata.kind == FileKind::Dir) {
             return Err(Error::invalid("artifact path", format!("{path:?} is a folder")));
         }
-        let temporary = dir.join(format!("{UNFINISHED}{:016x}", self.shared.env.clock.random()));
+        let temporary = dir.join(unfinished_name(self.random()));
         // Locked until it has its name: nobody takes it for one that was left behind.
         let written = self.fill(&temporary, next).and_then(|_locked| {
             self.fs().rename(&temporary, &place).at(&place, "name")?;
@@ -313,6 +325,11 @@ impl Artifacts {
     }
 }
 
+/// A name for a file that is not complete yet, or a folder that is being removed.
+pub(super) fn unfinished_name(salt: u64) -> String {
+    format!("{UNFINISHED}{salt:016x}")
+}
+
 /// Whether it is the name of an unfinished file, as [`Artifacts::write`] gives it.
 fn is_unfinished(name: &str) -> bool {
     let salt = name.strip_prefix(UNFINISHED).unwrap_or_default();
@@ -344,6 +361,11 @@ impl Shared {
             for entry in entries {
                 let path = folder.join(&entry.name);
                 match entry.kind {
+                    // It was to be removed as a whole.
+                    FileKind::Dir if is_unfinished(&entry.name) => match self.env.fs.remove_dir_all(&path) {
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                        removed => removed.at(&path, "remove")?,
+                    },
                     FileKind::Dir => folders.push(path),
                     FileKind::File if is_unfinished(&entry.name) && self.is_abandoned(&path) => {
                         self.remove_files(std::iter::once(path.as_path()))?;

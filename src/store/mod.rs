@@ -7,12 +7,16 @@
 mod ahead;
 mod append_lock;
 mod appender;
+mod artifact_files;
 mod artifacts;
 mod edit;
 mod experiments;
 mod follow;
 mod gather;
 mod live_merge;
+mod logged_model_edits;
+mod logged_model_query;
+mod logged_models;
 mod maintenance;
 mod merge_model;
 mod model_versions;
@@ -41,6 +45,7 @@ mod statistics;
 mod verify;
 mod worker;
 
+pub use artifact_files::ArtifactFile;
 pub use artifacts::Artifacts;
 pub use follow::Follower;
 pub use maintenance::{CompactionReport, Progress};
@@ -66,7 +71,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::log::FullLog;
 use crate::options::StoreOptions;
 use crate::segment::{Head, SegmentPlace, SegmentReader};
-use crate::types::{LogId, RunId};
+use crate::types::{ExperimentId, LogId, LoggedModelId, RunId};
 use paths::Paths;
 use run_core::RunCore;
 use run_files::CachedHead;
@@ -155,6 +160,8 @@ pub(crate) struct Shared {
     packs_allowed: AtomicBool,
     gathering: Mutex<gather::Gathering>,
     known_segments: Mutex<live_merge::KnownSegments>,
+    /// The experiments of logged models that were asked for.
+    model_places: Mutex<HashMap<LoggedModelId, ExperimentId>>,
     /// The writers of this process.
     writers: Mutex<Vec<Weak<RunCore>>>,
     /// Logs that writers of this process have filled or ended, to be sealed.

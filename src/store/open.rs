@@ -50,6 +50,7 @@ impl Store {
             heads: Mutex::default(),
             spare_head: Mutex::default(),
             known_segments: Mutex::default(),
+            model_places: Mutex::default(),
             segments: Mutex::new(HashMap::new()),
             packs: Mutex::default(),
             packs_allowed: AtomicBool::new(false),

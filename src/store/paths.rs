@@ -7,6 +7,9 @@
 //! experiments/ID/runs/RUN/LOG-SALT.seg       a segment: sealed points; LOG is the first of its logs
 //! experiments/ID/runs/RUN/artifacts/...      artifacts, as plain files
 //! experiments/ID/packs/NAME.pack             a pack: segments of many small runs that have ended
+//! experiments/ID/models/MODEL/model.tw       a logged model; MODEL is its id
+//! experiments/ID/models/MODEL/SALT.points    metrics of it that model.tw has no room for
+//! experiments/ID/models/MODEL/artifacts/...  its artifacts, as plain files
 //! models/HASH.tw                             a registered model with its versions; HASH is that of its name
 //! catalog/catalog.tw                         derived index of all runs
 //! locks/...                                  held for moments, the store's while the catalog is written anew
@@ -15,7 +18,7 @@
 //! ```
 
 use crate::format::model::file_stem;
-use crate::types::{ExperimentId, LogId, RunId};
+use crate::types::{ExperimentId, LogId, LoggedModelId, RunId};
 use std::path::{Path, PathBuf};
 
 /// How many lock files runs share: few files, and seldom two runs waiting for each other.
@@ -75,6 +78,24 @@ impl Paths {
         self.experiment(id).join("packs")
     }
 
+    /// Where the logged models of an experiment are.
+    pub(crate) fn logged_models(&self, id: ExperimentId) -> PathBuf {
+        self.experiment(id).join("models")
+    }
+
+    pub(crate) fn logged_model(&self, id: ExperimentId, model: LoggedModelId) -> PathBuf {
+        self.logged_models(id).join(model.to_string())
+    }
+
+    pub(crate) fn logged_model_file(&self, id: ExperimentId, model: LoggedModelId) -> PathBuf {
+        self.logged_model(id, model).join(LOGGED_MODEL)
+    }
+
+    /// Held while a logged model is changed: the locks of runs, of which there are enough.
+    pub(crate) fn logged_model_lock(&self, model: LoggedModelId) -> PathBuf {
+        self.run_lock(RunId::from_bytes(*model.as_bytes()))
+    }
+
     pub(crate) fn models(&self) -> PathBuf {
         self.root.join("models")
     }
@@ -131,6 +152,14 @@ pub(crate) fn segment_name(first: LogId, salt: u64) -> String {
 
 pub(crate) fn pack_name(salt: u64) -> String {
     format!("{salt:016x}.pack")
+}
+
+/// The name of the file of a logged model in its folder.
+pub(crate) const LOGGED_MODEL: &str = "model.tw";
+
+/// The name of a file with metrics of a logged model.
+pub(crate) fn points_name(salt: u64) -> String {
+    format!("{salt:016x}.points")
 }
 
 pub(crate) const ARTIFACTS: &str = "artifacts";

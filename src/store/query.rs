@@ -1,7 +1,8 @@
-//! Finding experiments, registered models and model versions: a filter, an order, and pages.
+//! Finding experiments, registered models, their versions and logged models: a filter, an order, and pages.
 //!
 //! All of them are read, which are thousands at most; runs, of which there are more, have an index (`search.rs`).
 
+use super::logged_model_query::ModelScope;
 use super::{Store, View};
 use crate::catalog::{fingerprint, from_hex, put_key, take_key, to_hex};
 use crate::error::{Error, Result};
@@ -21,9 +22,10 @@ use std::marker::PhantomData;
 /// | experiments | `name`, `experiment_id`, `creation_time`, `last_update_time`, `tags.KEY` |
 /// | models | `name`, `creation_timestamp`, `last_updated_timestamp` (also `timestamp`), `description`, `tags.KEY` |
 /// | versions | `name`, `version_number`, `run_id`, `source_path`, `creation_timestamp`, `last_updated_timestamp`, `description`, `stage`, `status`, `user_id`, `tags.KEY` |
+/// | logged models | `name`, `model_id`, `model_type`, `status`, `source_run_id`, `experiment_id`, `creation_timestamp`, `last_updated_timestamp`, `metrics.KEY`, `params.KEY`, `tags.KEY` |
 ///
-/// Unless an order says otherwise the experiments that were created last come first, models come by name, and the versions
-/// that were changed last come first.
+/// Unless an order says otherwise the experiments and logged models that were created last come first, models come by name,
+/// and the versions that were changed last come first.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -38,13 +40,15 @@ use std::marker::PhantomData;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Query<T: Searchable> {
-    filter: Option<Node<EntityField>>,
+    pub(super) filter: Option<Node<EntityField>>,
     without_prompts: bool,
     /// Never empty, and always whole.
-    order: Vec<Term<EntityField>>,
+    pub(super) order: Vec<Term<EntityField>>,
     limit: Option<usize>,
     after: Option<String>,
     view: View,
+    /// Of logged models.
+    pub(super) scope: ModelScope,
     of: PhantomData<T>,
 }
 
@@ -97,7 +101,8 @@ impl<T: Searchable> Query<T> {
     pub fn new() -> Self {
         let order = entity::order(T::SORT, &[""; 0], Language::Wide).unwrap_or_default();
         let (without_prompts, view, of) = (false, View::Active, PhantomData);
-        Self { filter: None, without_prompts, order, limit: None, after: None, view, of }
+        let scope = ModelScope::default();
+        Self { filter: None, without_prompts, order, limit: None, after: None, view, scope, of }
     }
 
     /// Only those that this matches.
@@ -197,14 +202,19 @@ impl<T: Searchable> Query<T> {
         self
     }
 
-    fn wants(&self, thing: &T) -> bool {
+    pub(super) fn wants(&self, thing: &T) -> bool {
         self.filter.as_ref().is_none_or(|filter| entity::matches(filter, thing))
     }
 
     /// The page of those that are looked for.
-    fn page(&self, things: impl Iterator<Item = T>) -> Result<Page<T>> {
+    pub(super) fn page(&self, things: impl Iterator<Item = T>) -> Result<Page<T>> {
+        self.page_of(things.filter(|thing| self.wants(thing)))
+    }
+
+    /// The page of these, which all are looked for.
+    pub(super) fn page_of(&self, things: impl Iterator<Item = T>) -> Result<Page<T>> {
         let after = self.after.as_ref().map(|token| self.place(token)).transpose()?;
-        let keyed = things.filter(|thing| self.wants(thing)).map(|thing| (entity::keys(&self.order, &thing), thing));
+        let keyed = things.map(|thing| (entity::keys(&self.order, &thing), thing));
         let is_behind =
             |keys: &[Key<'_>]| after.as_ref().is_none_or(|after| entity::compare(&self.order, keys, after).is_gt());
         let mut all: Vec<(Vec<Key<'static>>, T)> = keyed.filter(|(keys, _)| is_behind(keys)).collect();

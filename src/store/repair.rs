@@ -7,7 +7,7 @@
 use super::experiments::DEFAULT_NAME;
 use super::maintenance::{Progress, seal_pending};
 use super::open::{check_store_file, write_store_file};
-use super::paths::{Paths, is_model_file};
+use super::paths::{LOGGED_MODEL, Paths, is_model_file};
 use super::quarantine::{copy_aside, move_aside};
 use super::verify::{Damage, Found, Kind, Survey, read_catalog};
 use super::{Incident, Shared, Store, lock, small_file};
@@ -90,7 +90,7 @@ impl Store {
     /// [`Self::verify`] finds nothing wrong. Nothing is deleted: the damaged files are in the store's folder `quarantine`.
     ///
     /// Of a damaged segment the chunks that pass their checksums are kept, of a log the frames before the damaged one; the
-    /// catalog is made anew, and so is the file of an experiment, with the name that its runs remember. A registered model whose
+    /// catalog is made anew, and so is the file of an experiment, with the name that its runs remember. A registered or logged model whose
     /// file is damaged is no longer in the store: nothing else knows of it. Params, tags and
     /// status that only the catalog still knows are written to the run. Reads the store at least twice. Works beside
     /// writers; what they are writing is left alone. A damaged `store.tw` keeps a store from being opened at all:
@@ -176,6 +176,9 @@ impl Shared {
         for found in corrupt() {
             match found.kind {
                 Kind::Experiment(id) => report.repairs.push(self.repair_experiment(id)?),
+                Kind::LoggedModel(experiment, id) => {
+                    report.repairs.extend(self.repair_logged_model(experiment, id)?);
+                }
                 Kind::Model => report.repairs.push(self.repair_model(&found.damage.path)?),
                 _ => {}
             }
@@ -298,6 +301,8 @@ fn others_are_ours(env: &Env, paths: &Paths) -> Result<bool> {
                 _ if entry.name == "catalog.tw" => FileType::Catalog,
                 _ if entry.name == "experiment.tw" => FileType::Experiment,
                 _ if folder == paths.models() && is_model_file(&entry.name) => FileType::Model,
+                _ if entry.name == LOGGED_MODEL => FileType::LoggedModel,
+                Some((_, "points")) => FileType::ModelPoints,
                 Some((_, "seg")) => FileType::Segment,
                 Some((_, "log")) => FileType::Log,
                 Some((_, "pack")) => FileType::Pack,

@@ -18,7 +18,7 @@ use crate::format::wire::Reader;
 use crate::log::{LogEnd, LogReader, Opened, header_error};
 use crate::pack::PackReader;
 use crate::segment::{Head, SegmentPlace, SegmentReader};
-use crate::types::{ExperimentId, RunId};
+use crate::types::{ExperimentId, LoggedModelId, RunId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +71,7 @@ pub(super) enum Kind {
     /// What holds the segments of a pack together.
     Pack(ExperimentId),
     Model,
+    LoggedModel(ExperimentId, LoggedModelId),
     /// A log or segment, or what is in the place of one.
     OfRun(ExperimentId, RunId),
 }
@@ -153,6 +154,7 @@ impl Shared {
                 },
                 Kind::Pack(experiment) => check_pack(self, path, *experiment, &mut survey),
                 Kind::Model => self.model_at(path).map(|_| ()),
+                Kind::LoggedModel(experiment, id) => self.check_logged_model(*experiment, *id),
                 Kind::OfRun(_, run) => check_run_file(self, path, *run, *kind, &mut survey),
             };
             if let Err(error) = checked {
@@ -174,6 +176,9 @@ fn files(shared: &Shared) -> Result<Vec<(PathBuf, Kind)>> {
     all.extend(shared.experiment_ids()?.into_iter().map(|id| (shared.paths.experiment_file(id), Kind::Experiment(id))));
     all.extend(shared.model_files()?.into_iter().map(|path| (path, Kind::Model)));
     for experiment in shared.experiment_ids()? {
+        let models = shared.logged_model_ids(experiment)?.into_iter();
+        let file = |id| (shared.paths.logged_model_file(experiment, id), Kind::LoggedModel(experiment, id));
+        all.extend(models.map(file));
         all.extend(shared.pack_paths(experiment)?.into_iter().map(|path| (path, Kind::Pack(experiment))));
     }
     for (run, experiment) in shared.runs_on_disk()? {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::types::{TagKey, check_value};
+use crate::types::{TagKey, check_value, is_link};
 use std::collections::BTreeMap;
 
 /// A dataset that a run used, as its logger describes it. A run is linked to a dataset (a name and a digest) once, and what
@@ -81,6 +81,10 @@ impl DatasetInput {
     pub(crate) fn check(&self) -> Result<()> {
         if self.name.is_empty() {
             return Err(Error::invalid("dataset name", "it is empty"));
+        }
+        if is_link(self) {
+            let reason = format!("{:?} is how links to logged models are stored", self.source_type);
+            return Err(Error::invalid("source type of a dataset", reason));
         }
         let limit = limits::MAX_DATASET_TEXT_BYTES;
         if let Some(long) = self.texts().into_iter().find(|text| text.len() > limit) {

@@ -1,7 +1,7 @@
 //! Experiments, runs and what belongs to them, as a reader sees them.
 
 use crate::error::{Error, Result};
-use crate::types::{DatasetInput, ExperimentId, Point, RunId, Stats};
+use crate::types::{DatasetInput, ExperimentId, ModelLink, Point, RunId, Stats};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -197,6 +197,8 @@ pub struct Run {
     pub tags: BTreeMap<String, String>,
     /// Datasets that it used, by name and digest.
     pub datasets: Vec<DatasetInput>,
+    /// Logged models that it used, then those that it made, by step.
+    pub models: Vec<ModelLink>,
     /// One summary for each metric.
     pub metrics: BTreeMap<String, MetricSummary>,
 }

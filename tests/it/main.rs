@@ -15,6 +15,7 @@ mod flips;
 mod folder;
 mod golden;
 mod golden_models;
+mod logged_models;
 mod misplaced;
 mod models;
 mod on_behalf;

@@ -6,6 +6,8 @@ use trackway::Smoothing;
 
 mod export;
 mod models;
+#[cfg(feature = "server")]
+mod server;
 mod transfer;
 
 pub use export::{ExportArgs, ExportFormat, ExportTable};
@@ -13,6 +15,8 @@ pub use models::{
     FindArgs, ModelAliasArgs, ModelCreateArgs, ModelDeleteArgs, ModelDescribeArgs, ModelRegisterArgs, ModelRenameArgs,
     ModelShowArgs, ModelStageArgs, ModelTagArgs, ModelsArgs, ModelsCommand,
 };
+#[cfg(feature = "server")]
+pub use server::ServerArgs;
 pub use transfer::{CopyArgs, ImportArgs, ImportSource, MlflowArgs, TableArgs, TensorboardArgs};
 
 const AFTER_HELP: &str = "\
@@ -28,6 +32,8 @@ Examples:
       draw two metrics in the terminal
   trackway export baseline > baseline.csv
       take the points elsewhere
+  trackway server
+      let MLflow's clients log: MLFLOW_TRACKING_URI=http://127.0.0.1:5000
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 `verify` found damage, or left some.";
 
@@ -77,6 +83,12 @@ pub enum Command {
     Restore(RunArg),
     /// Write points, or a table of runs, for other programs: CSV, JSON lines, Parquet, Arrow
     Export(ExportArgs),
+    /// Serve the store to MLflow's clients and to browsers
+    #[cfg(feature = "server")]
+    Server(ServerArgs),
+    /// The same, and open it in the browser
+    #[cfg(feature = "server")]
+    Ui(ServerArgs),
     /// Check every checksum of every file; exit code 3 if anything is damaged
     Verify(VerifyArgs),
     /// Give finished runs their smallest form now; otherwise it happens in the background

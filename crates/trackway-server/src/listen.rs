@@ -15,6 +15,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -185,10 +186,45 @@ impl Server {
     /// # Errors
     /// [`Error::Start`] when the system gives no threads.
     pub fn run(self) -> Result<()> {
+        self.run_with(|_| Ok(()))
+    }
+
+    /// As [`Self::run`], and stops when the process gets SIGINT or SIGTERM.
+    ///
+    /// ```no_run
+    /// # use trackway_server::{Server, ServerOptions};
+    /// let store = trackway::Store::open("trackway")?;
+    /// let server = Server::bind(store, ServerOptions::default())?;
+    /// println!("http://{}", server.addr());
+    /// server.run_until_signal()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::run`], also when the signals cannot be waited for.
+    pub fn run_until_signal(self) -> Result<()> {
+        self.run_with(|stopper| {
+            let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Start)?;
+            let mut terminate = signal(SignalKind::terminate()).map_err(Error::Start)?;
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                stopper.stop();
+            });
+            Ok(())
+        })
+    }
+
+    /// `prepare` is called when there are threads.
+    fn run_with(self, prepare: impl FnOnce(Stopper) -> Result<()>) -> Result<()> {
         let runtime = runtime()?;
+        let stopper = self.stopper();
         let Self { listener, app, guard, tls, stop, .. } = self;
         let service = TowerToHyperService::new(crate::router(Arc::clone(&app), guard));
         let served = runtime.block_on(async {
+            prepare(stopper)?;
             let tidy = tokio::spawn(leave_idle_writers(Arc::clone(&app)));
             let served = serve(listener, service, tls, stop.subscribe()).await;
             tidy.abort();

@@ -55,7 +55,7 @@ impl IntoResponse for Reply {
     }
 }
 
-/// A body that is written while it is sent.
+/// A body that is written while it is sent, on a thread that may block.
 pub(crate) fn body(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static) -> Body {
     Body::from_stream(pieces(Box::new(write)))
 }

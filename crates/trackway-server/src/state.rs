@@ -2,7 +2,12 @@
 
 use crate::native::Changes;
 use crate::writers::Writers;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use trackway::Store;
+
+/// Most files at a time: fewer than there are threads that may block.
+const MOST_TRANSFERS: usize = 40;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -12,10 +17,13 @@ pub(crate) struct App {
     pub(crate) writers: Writers,
     /// What pages were told of runs that change.
     pub(crate) changes: Changes,
+    /// One for each file that is on its way in or out: each holds a thread that may block.
+    pub(crate) transfers: Arc<Semaphore>,
 }
 
 impl App {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, writers: Writers::new(), changes: Changes::new() }
+        let transfers = Arc::new(Semaphore::new(MOST_TRANSFERS));
+        Self { store, writers: Writers::new(), changes: Changes::new(), transfers }
     }
 }

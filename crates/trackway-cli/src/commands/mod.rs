@@ -18,6 +18,8 @@ mod models_change;
 mod plot;
 mod points;
 mod runs;
+#[cfg(feature = "server")]
+mod server;
 mod show;
 mod stats;
 mod transfer;
@@ -45,6 +47,10 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Outcome {
         Command::Delete(args) => manage::delete(&args, context),
         Command::Restore(args) => manage::restore(&args, context),
         Command::Export(args) => export::run(&args, context),
+        #[cfg(feature = "server")]
+        Command::Server(args) => server::run(args, context, false),
+        #[cfg(feature = "server")]
+        Command::Ui(args) => server::run(args, context, true),
         Command::Verify(args) => verify::run(args, context),
         Command::Compact => compact::run(context),
         Command::Stats(args) => stats::run(args, context),

@@ -57,6 +57,9 @@ impl Code {
     }
 }
 
+/// MLflow's text for a page token that no page gave.
+pub(crate) const BAD_TOKEN: &str = "Invalid page token, could not base64-decode";
+
 /// What a handler answers when it cannot do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Error {
@@ -101,6 +104,9 @@ impl From<trackway::Error> for Error {
     /// What a caller can do decides; where MLflow has a text of its own for a case, the handler says it.
     fn from(error: trackway::Error) -> Self {
         use trackway::{Error as Engine, ErrorKind};
+        if matches!(error, Engine::InvalidArgument { what: "page", .. }) {
+            return Self::invalid(BAD_TOKEN);
+        }
         let code = match (error.kind(), &error) {
             (_, Engine::AlreadyExists { .. }) => Code::ResourceAlreadyExists,
             (ErrorKind::InvalidInput | ErrorKind::Conflict, _) => Code::InvalidParameterValue,

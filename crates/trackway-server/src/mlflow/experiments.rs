@@ -3,7 +3,7 @@
 //! Runs of a deleted experiment count as deleted, though nothing of them is changed. Restoring the experiment restores those
 //! too that were deleted one by one, as MLflow does.
 
-use super::request::{Fields, missing, wrong_type};
+use super::request::{Fields, missing};
 use super::shapes::{ExperimentShape, LOCATION_TAG};
 use super::{Code, Error, Result, Route, validate};
 use crate::reply::Reply;
@@ -100,14 +100,13 @@ fn search(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
 
 /// How many things a page shall have at most. `otherwise` when nothing is said, 0 for nothing.
 pub(super) fn page_size(fields: Fields<'_>, otherwise: i64) -> Result<usize> {
-    let given = fields.int("max_results")?;
-    let size = given.unwrap_or(otherwise);
-    if given.is_some() && size > MAX_PAGE {
-        return Err(wrong_type("max_results", &json!(size)));
-    }
+    let size = fields.int("max_results")?.unwrap_or(otherwise);
+    let what = format!("Invalid value {size} for parameter 'max_results' supplied. It must be");
     if size < 1 {
-        let what = format!("Invalid value {size} for parameter 'max_results' supplied. It must be a positive integer");
-        return Err(Error::invalid(what));
+        return Err(Error::invalid(format!("{what} a positive integer")));
+    }
+    if size > MAX_PAGE {
+        return Err(Error::invalid(format!("{what} at most {MAX_PAGE}")));
     }
     Ok(usize::try_from(size).unwrap_or(usize::MAX))
 }

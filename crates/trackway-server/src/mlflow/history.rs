@@ -4,6 +4,7 @@
 //! begins behind the last point of the page before, whatever was logged meanwhile. Only the time span of a page is read: a
 //! span is guessed from how dense the points are on average, and widened until it holds a page.
 
+use super::error::BAD_TOKEN;
 use super::request::Fields;
 use super::runs::run_id;
 use super::shapes::MetricShape;
@@ -11,7 +12,6 @@ use super::{Error, Result, Route};
 use crate::reply::Reply;
 use crate::state::App;
 use serde::Serialize;
-use serde_json::json;
 use std::cmp::Ordering;
 use std::io;
 use std::sync::Arc;
@@ -174,8 +174,7 @@ fn place_of(token: &str) -> Result<Point> {
         u64::from_str_radix(digits, 16).ok()
     };
     let numbers = number(0).zip(number(16)).zip(number(32)).filter(|_| token.len() == 48);
-    let ((timestamp, step), value) =
-        numbers.ok_or_else(|| Error::invalid(format!("Invalid page token, {}", json!(token))))?;
+    let ((timestamp, step), value) = numbers.ok_or_else(|| Error::invalid(BAD_TOKEN))?;
     Ok(Point::new(step as i64, timestamp as i64, f64::from_bits(value)))
 }
 

@@ -2,6 +2,7 @@
 //! calls have returned.
 
 use super::experiments::pairs;
+use super::logged_models::{check_models, log_metrics};
 use super::request::{Fields, invalid_value, missing};
 use super::runs::{find_active_run, refused, rename, run_id};
 use super::shapes::NAME_TAG;
@@ -124,6 +125,9 @@ fn log_batch(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
 fn read_metric<'a>(fields: Fields<'a>, missing: impl Fn(&str) -> Error) -> Result<Logged<'a>> {
     let some = |name: &str| fields.text(name).map(|text| text.filter(|text| !text.is_empty()));
     let key = some("key")?.ok_or_else(|| missing("key"))?;
+    if fields.is_blank("value")? {
+        return Err(missing("value"));
+    }
     let value = fields.double("value")?.ok_or_else(|| missing("value"))?;
     let timestamp = fields.int("timestamp")?.ok_or_else(|| missing("timestamp"))?;
     let step = fields.int("step")?.unwrap_or(0);
@@ -202,6 +206,7 @@ fn write(
     tags: &[(&str, &str)],
 ) -> Result<Reply> {
     let id = run_id(given)?;
+    check_models(app, metrics)?;
     let log = |writer: &RunWriter| {
         if !params.is_empty() {
             writer.log_params(params)?;
@@ -214,6 +219,7 @@ fn write(
         trackway::Error::ParamConflict { .. } => params_differ(app, id, given, params),
         other => refused(other, given),
     })?;
+    log_metrics(app, id, metrics)?;
     Ok(Reply::empty())
 }
 

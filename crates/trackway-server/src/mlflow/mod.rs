@@ -3,17 +3,24 @@
 //! A handler is a plain function from the fields of a request to a reply. It runs on a thread that may block, and what it
 //! returns is all that the client sees. Each route is served under `/api`, for clients, and under `/ajax-api`, for pages.
 
+mod artifacts;
 mod error;
 mod experiments;
 mod history;
+mod inputs;
 mod log;
+mod logged_models;
 mod names;
+mod places;
+mod proxy;
+mod registry;
 mod request;
 mod runs;
 mod sample;
 mod search;
 mod server_info;
 mod shapes;
+mod transfer;
 mod validate;
 
 pub(crate) use error::{Code, Error, Result};
@@ -89,10 +96,15 @@ pub(crate) fn router() -> Router<Arc<App>> {
         history::ROUTES,
         sample::ROUTES,
         server_info::ROUTES,
-        // One line for each other table: `logged_models::ROUTES`, `registry::ROUTES`.
+        inputs::ROUTES,
+        logged_models::ROUTES,
+        artifacts::ROUTES,
+        registry::ROUTES,
+        // One line for each other table.
     ];
     let router = tables.iter().copied().flatten().fold(Router::new(), add);
-    // One line here for each part that is no table of handlers: `.merge(proxy::router())`.
+    // One line here for each part that is no table of handlers.
+    let router = router.merge(proxy::router()).merge(artifacts::router());
     router.fallback(no_such_endpoint).method_not_allowed_fallback(wrong_method)
 }
 

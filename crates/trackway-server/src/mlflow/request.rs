@@ -162,9 +162,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether the field is there.
-    pub(crate) fn has(self, name: &str) -> Result<bool> {
-        self.value(name).map(|value| value.is_some())
+    /// Whether the field is an empty text, which MLflow takes for a field of any type that is not there.
+    pub(crate) fn is_blank(self, name: &str) -> Result<bool> {
+        self.scalar(name).map(|value| value.and_then(Value::as_str) == Some(""))
     }
 
     /// A text, also an empty one.
@@ -192,14 +192,6 @@ impl<'a> Fields<'a> {
         number.map(Some).ok_or_else(|| wrong_type(name, value))
     }
 
-    /// A whole number that must be there.
-    pub(crate) fn required_int(self, name: &str) -> Result<i64> {
-        match self.scalar(name)? {
-            Some(Value::String(text)) if text.is_empty() => Err(missing(name)),
-            _ => self.int(name)?.ok_or_else(|| missing(name)),
-        }
-    }
-
     /// A number; `NaN`, `Infinity` and `-Infinity` come as text.
     pub(crate) fn double(self, name: &str) -> Result<Option<f64>> {
         let Some(value) = self.scalar(name)? else { return Ok(None) };
@@ -209,14 +201,6 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         number.map(Some).ok_or_else(|| wrong_type(name, value))
-    }
-
-    /// A number that must be there.
-    pub(crate) fn required_double(self, name: &str) -> Result<f64> {
-        match self.scalar(name)? {
-            Some(Value::String(text)) if text.is_empty() => Err(missing(name)),
-            _ => self.double(name)?.ok_or_else(|| missing(name)),
-        }
     }
 
     /// Yes or no; in a query, as a text.

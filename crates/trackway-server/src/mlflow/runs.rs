@@ -68,15 +68,12 @@ fn create(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let writer = app.store.create_run(new)?;
     let id = writer.id();
     app.writers.adopt(writer);
-    answer(app, id)
+    let (run, location) = read(app, id)?;
+    Reply::json(&Answer { run: RunShape::of_new(&run, &location) })
 }
 
 fn get(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
-    answer(app, run_id(fields.run_id()?)?)
-}
-
-fn answer(app: &App, id: RunId) -> Result<Reply> {
-    let (run, location) = read(app, id)?;
+    let (run, location) = read(app, run_id(fields.run_id()?)?)?;
     Reply::json(&Answer { run: RunShape::new(&run, &location) })
 }
 

@@ -1,8 +1,8 @@
 //! Finding runs. The answer is written while it is sent, some runs at a time: a page of 50,000 runs needs no more memory
 //! than one of 1000.
 
-use super::experiments::{VIEWS, page_size};
-use super::request::Fields;
+use super::experiments::{MAX_PAGE, VIEWS, page_size};
+use super::request::{Fields, wrong_type};
 use super::shapes::{RunShape, artifact_location};
 use super::{Error, Result, Route};
 use crate::reply::Reply;
@@ -40,6 +40,9 @@ struct Known {
 fn search(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let ids = fields.texts("experiment_ids")?;
     let filter = fields.text("filter")?.unwrap_or_default();
+    if let Some(size) = fields.int("max_results")?.filter(|size| *size > MAX_PAGE) {
+        return Err(wrong_type("max_results", &json!(size)));
+    }
     let room = page_size(fields, PAGE)?;
     let order = fields.texts("order_by")?;
     let view = fields.choice("run_view_type", VIEWS)?.unwrap_or(View::Active);

@@ -158,7 +158,8 @@ pub(crate) struct RunShape<'a> {
     info: InfoShape<'a>,
     data: DataShape<'a>,
     inputs: InputsShape<'a>,
-    outputs: OutputsShape,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<OutputsShape>,
 }
 
 #[derive(Serialize)]
@@ -175,10 +176,29 @@ struct DataShape<'a> {
 struct InputsShape<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dataset_inputs: Vec<DatasetInputShape<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    model_inputs: Vec<ModelLinkShape>,
 }
 
 #[derive(Serialize)]
-struct OutputsShape {}
+struct OutputsShape {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    model_outputs: Vec<ModelLinkShape>,
+}
+
+/// A logged model that the run used, or made at a step.
+#[derive(Serialize)]
+struct ModelLinkShape {
+    model_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<i64>,
+}
+
+/// The models that a run used, or those that it made.
+fn links(run: &Run, made: bool) -> Vec<ModelLinkShape> {
+    let wanted = run.models.iter().filter(|link| link.made_at.is_some() == made);
+    wanted.map(|link| ModelLinkShape { model_id: link.model.to_string(), step: link.made_at }).collect()
+}
 
 #[derive(Serialize)]
 struct DatasetInputShape<'a> {
@@ -200,6 +220,11 @@ struct DatasetShape<'a> {
 }
 
 impl<'a> RunShape<'a> {
+    /// As MLflow answers whoever has created the run.
+    pub(crate) fn of_new(run: &'a Run, location: &str) -> Self {
+        Self { outputs: None, ..Self::new(run, location) }
+    }
+
     /// `location` is that of the run's experiment.
     pub(crate) fn new(run: &'a Run, location: &str) -> Self {
         let latest = |(key, summary): (&'a String, &MetricSummary)| MetricShape::new(key, summary.latest);
@@ -210,8 +235,11 @@ impl<'a> RunShape<'a> {
                 params: run.params.iter().map(pair).collect(),
                 tags: tags(run),
             },
-            inputs: InputsShape { dataset_inputs: run.datasets.iter().map(dataset_input).collect() },
-            outputs: OutputsShape {},
+            inputs: InputsShape {
+                dataset_inputs: run.datasets.iter().map(dataset_input).collect(),
+                model_inputs: links(run, false),
+            },
+            outputs: Some(OutputsShape { model_outputs: links(run, true) }),
         }
     }
 }

@@ -125,8 +125,11 @@ pub(crate) fn python_text(text: &str) -> String {
 
 /// The id of an experiment, which is a whole number on this server.
 pub(crate) fn experiment_id(text: &str) -> Result<ExperimentId> {
-    text.parse()
-        .map_err(|_| Error::invalid(format!("Invalid experiment ID '{text}'. Experiment ID must be a valid integer.")))
+    match (text.parse(), text.parse::<i128>()) {
+        (Ok(id), _) => Ok(id),
+        (_, Ok(number)) => Err(Error::missing(format!("No Experiment with id={number} exists"))),
+        _ => Err(Error::invalid(format!("Invalid experiment ID '{text}'. Experiment ID must be a valid integer."))),
+    }
 }
 
 /// What a path is called when it is brought into its normal form, by the rules of POSIX.

@@ -10,11 +10,9 @@ use crate::state::App;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
-use trackway::RunId;
+use trackway::{ArtifactFile, RunId};
 
 /// Files and folders of a listing.
 const LISTED: usize = 10_000;
@@ -44,19 +42,18 @@ pub(super) fn list(app: &Arc<App>, call: &Call) -> Result<Response> {
 pub(super) fn file(app: &Arc<App>, call: &Call) -> Result<Response> {
     let id: RunId = call.id()?;
     let path = call.query("path").unwrap_or_default();
-    let place = app.store.artifacts(id)?.local_path(path)?;
-    let refused = |error: io::Error| Error::from(trackway_io(&place, error));
-    let file = File::open(&place).map_err(refused)?;
-    let meta = file.metadata().map_err(refused)?;
-    if !meta.is_file() {
-        return Err(Error::invalid(format!("{path:?} is a folder")));
-    }
-    let size = meta.len();
+    let file = app.store.artifacts(id)?.open(path)?;
     if call.query("preview") == Some("true") {
-        return preview(file, size).map_err(refused)?;
+        return preview(&file);
     }
-    let image = image(path).filter(|_| call.query("download") != Some("true"));
-    let mut response = reply::body(move |out| copy(file, size, out)).into_response();
+    // Each holds a thread that may block for as long as its reader takes; waiting here would hold another one.
+    let permit = Arc::clone(&app.transfers).try_acquire_owned().map_err(|_| Error::busy())?;
+    let (size, image) = (file.len(), image(path).filter(|_| call.query("download") != Some("true")));
+    let body = reply::body(move |out| {
+        let _permit = permit;
+        copy(&file, out)
+    });
+    let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, size.into());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(image.unwrap_or("application/octet-stream")));
@@ -66,45 +63,46 @@ pub(super) fn file(app: &Arc<App>, call: &Call) -> Result<Response> {
     Ok(shut_in(response))
 }
 
-fn trackway_io(path: &Path, error: io::Error) -> crate::mlflow::Error {
-    use crate::mlflow::{Code, Error};
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::missing("there is no such artifact"),
-        _ => Error::new(Code::InternalError, format!("cannot read {}: {error}", path.display())),
+fn preview(file: &ArtifactFile) -> Result<Response> {
+    let mut bytes = vec![0; file.len().min(PREVIEW_BYTES) as usize];
+    let mut at = 0;
+    while let Some(room) = bytes.get_mut(at..).filter(|room| !room.is_empty()) {
+        match file.read_at(room, at as u64)? {
+            0 => break,
+            read => at += read,
+        }
     }
-}
-
-fn preview(file: File, size: u64) -> io::Result<Result<Response>> {
-    let mut bytes = Vec::new();
-    file.take(PREVIEW_BYTES).read_to_end(&mut bytes)?;
+    bytes.truncate(at);
     let end = match std::str::from_utf8(&bytes) {
         Ok(_) => bytes.len(),
         // A character that the end of the preview cuts.
-        Err(error) if error.error_len().is_none() && size > bytes.len() as u64 => error.valid_up_to(),
-        Err(_) => return Ok(Err(Error::not_text())),
+        Err(error) if error.error_len().is_none() && file.len() > bytes.len() as u64 => error.valid_up_to(),
+        Err(_) => return Err(Error::not_text()),
     };
     bytes.truncate(end);
     if bytes.contains(&0) {
-        return Ok(Err(Error::not_text()));
+        return Err(Error::not_text());
     }
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    let response = ([kind], bytes).into_response();
-    let mut response = shut_in(response);
-    response.headers_mut().insert("x-artifact-size", size.into());
-    Ok(Ok(response))
+    let mut response = shut_in(([kind], bytes).into_response());
+    response.headers_mut().insert("x-artifact-size", file.len().into());
+    Ok(response)
 }
 
-/// Never more than was announced, should the file have grown.
-fn copy(file: File, size: u64, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut file = file.take(size);
-    let mut piece = vec![0; COPIED_AT_ONCE];
-    loop {
-        let read = file.read(&mut piece)?;
+/// As much as was announced, should the file have grown.
+fn copy(file: &ArtifactFile, out: &mut dyn io::Write) -> io::Result<()> {
+    let (mut at, mut piece) = (0, vec![0; COPIED_AT_ONCE]);
+    while at < file.len() {
+        let room = piece.len().min(usize::try_from(file.len() - at).unwrap_or(usize::MAX));
+        let Some(room) = piece.get_mut(..room) else { break };
+        let read = file.read_at(room, at).map_err(io::Error::other)?;
         if read == 0 {
-            return Ok(());
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        out.write_all(piece.get(..read).unwrap_or_default())?;
+        out.write_all(room.get(..read).unwrap_or_default())?;
+        at += read as u64;
     }
+    Ok(())
 }
 
 /// The kind of an image, by its ending. A drawing may hold scripts, which the policy keeps from running.

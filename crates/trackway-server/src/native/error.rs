@@ -42,6 +42,12 @@ impl Error {
         Self { base, code: Some("NOT_TEXT"), query: None }
     }
 
+    /// Nothing is wrong, and later it may go well.
+    pub(super) fn busy() -> Self {
+        let base = mlflow::Error::invalid("too many files are on their way; try again");
+        Self { base: base.with_status(StatusCode::SERVICE_UNAVAILABLE), code: Some("BUSY"), query: None }
+    }
+
     pub(super) fn message(&self) -> &str {
         &self.base.message
     }

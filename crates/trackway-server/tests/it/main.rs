@@ -1,10 +1,20 @@
 //! The server over HTTP, one module a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod artifacts;
 mod browser;
 mod experiments;
+mod history;
+mod inputs;
+mod log;
+mod logged_models;
 mod native;
 mod native_charts;
+mod python;
+mod registry;
+mod runs;
+mod search;
+mod security;
 mod server;
 mod start;
 mod ui;

@@ -1,6 +1,6 @@
 //! A server of its own for each test, and a client.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::thread::JoinHandle;
 use tempfile::TempDir;
@@ -85,7 +85,8 @@ impl TestServer {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
+        let answered = self.agent.run(request.body(body).unwrap());
+        let mut response = answered.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
         Answer { status, text, headers }
@@ -94,6 +95,35 @@ impl TestServer {
     /// GET, behind `/api/2.0/mlflow/`.
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.send("GET", &format!("/api/2.0/mlflow/{path}"), &[], b"")
+    }
+
+    /// A new experiment's id.
+    pub(crate) fn new_experiment(&self, name: &str) -> String {
+        self.post("experiments/create", &json!({ "name": name })).ok()["experiment_id"].as_str().unwrap().to_owned()
+    }
+
+    /// A new run's id.
+    pub(crate) fn new_run(&self, experiment: &str, mut body: Value) -> String {
+        body["experiment_id"] = json!(experiment);
+        self.post("runs/create", &body).ok()["run"]["info"]["run_id"].as_str().unwrap().to_owned()
+    }
+
+    /// A run as it is read.
+    pub(crate) fn run(&self, id: &str) -> Value {
+        self.get(&format!("runs/get?run_id={id}")).ok()
+    }
+
+    /// Logs one point.
+    pub(crate) fn log(&self, id: &str, key: &str, step: i64, value: f64) {
+        let timestamp = 1_700_000_000_000 + step;
+        let body = json!({"run_id": id, "key": key, "value": value, "timestamp": timestamp, "step": step});
+        self.post("runs/log-metric", &body).ok();
+    }
+
+    /// All points of a metric.
+    pub(crate) fn history(&self, id: &str, key: &str) -> Vec<Value> {
+        let read = self.get(&format!("metrics/get-history?run_id={id}&metric_key={key}")).ok();
+        read["metrics"].as_array().cloned().unwrap_or_default()
     }
 
     /// POST, behind `/api/2.0/mlflow/`.
