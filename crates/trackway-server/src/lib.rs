@@ -12,11 +12,13 @@ mod guard;
 mod listen;
 mod login;
 mod mlflow;
+mod native;
 mod options;
 mod reply;
 mod state;
 mod tls;
 mod token;
+mod ui;
 mod writers;
 
 pub use error::{Error, Result};
@@ -38,7 +40,8 @@ fn router(app: Arc<App>, guard: Arc<Guard>, mlflow_pages: Option<&Path>) -> Rout
         .route("/version", get(|| async { mlflow::VERSION }))
         .merge(mlflow_pages.map(mlflow::web_router).unwrap_or_default())
         .merge(mlflow::router())
-        // One line here for each other part: `native::router()`, `ui::router()`.
+        .merge(native::router())
+        .merge(ui::router())
         .with_state(app)
         .merge(login::router(Arc::clone(&guard)))
         .layer(from_fn_with_state(guard, guard::check))

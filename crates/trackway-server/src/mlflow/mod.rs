@@ -28,6 +28,7 @@ mod web;
 pub(crate) use error::{Code, Error, Result};
 pub(crate) use request::Fields;
 pub(crate) use web::{find_pages, router as web_router};
+pub(crate) use shapes::{LOCATION_TAG, stage};
 
 use crate::blocking;
 use crate::reply::Reply;
