@@ -1,9 +1,9 @@
 //! Many clients at a time: most log to runs of their own, some search, some chart. Then the server is killed under them.
 
+use super::Plan;
 use super::client::Client;
 use super::one::told;
 use super::serve::Process;
-use super::Plan;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -23,10 +23,8 @@ struct Logger {
 pub(crate) fn run(url: &str, plan: &Plan, server: Option<Process>) {
     let client = Client::new(url);
     let runs: Vec<String> = (0..plan.clients).map(|_| client.new_run()).collect();
-    let loggers: Vec<Logger> = runs
-        .into_iter()
-        .map(|run| Logger { run, acknowledged: AtomicI64::new(0), sent: AtomicI64::new(0) })
-        .collect();
+    let loggers: Vec<Logger> =
+        runs.into_iter().map(|run| Logger { run, acknowledged: AtomicI64::new(0), sent: AtomicI64::new(0) }).collect();
     let (stop, killed) = (AtomicBool::new(false), AtomicBool::new(false));
     let mut server = server;
     let start = Instant::now();
@@ -94,7 +92,9 @@ fn log(url: &str, logger: &Logger, stop: &AtomicBool, killed: &AtomicBool) -> Ve
 fn read(url: &str, run: &str, number: usize, stop: &AtomicBool) -> Vec<Duration> {
     let (client, mut took) = (Client::new(url), Vec::new());
     let query = json!({"experiment_ids": ["0"], "filter": "metrics.loss < 0.5", "order_by": ["metrics.loss"], "max_results": 100});
-    let chart = format!("{url}/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&metric_key=loss&max_results=320");
+    let chart = format!(
+        "{url}/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&metric_key=loss&max_results=320"
+    );
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     while !stop.load(Ordering::SeqCst) {
         let begun = Instant::now();

@@ -31,14 +31,18 @@ pub(crate) fn told(what: &str, took: &[Duration], each: usize) {
     let sum: Duration = took.iter().sum();
     let at = |part: f64| took[((took.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
     let rate = (took.len() * each) as f64 / sum.as_secs_f64();
-    println!("{what:<44} {:>9} calls, median {:>8.3} ms, p99 {:>8.3} ms, {rate:>10.0}/s", took.len(), at(0.5), at(0.99));
+    println!(
+        "{what:<44} {:>9} calls, median {:>8.3} ms, p99 {:>8.3} ms, {rate:>10.0}/s",
+        took.len(),
+        at(0.5),
+        at(0.99)
+    );
 }
 
 pub(crate) fn rates(client: &Client, plan: &Plan) {
     let run = client.new_run();
-    let batches: Vec<Vec<u8>> = (0..64)
-        .map(|at| json!({"run_id": run, "metrics": metrics(at * BATCH, 10)}).to_string().into_bytes())
-        .collect();
+    let batches: Vec<Vec<u8>> =
+        (0..64).map(|at| json!({"run_id": run, "metrics": metrics(at * BATCH, 10)}).to_string().into_bytes()).collect();
     let took = repeat(plan, |at| {
         let (status, text) = client.try_post("runs/log-batch", &batches[at % batches.len()]).unwrap();
         assert_eq!(status, 200, "{text}");
@@ -55,7 +59,8 @@ pub(crate) fn rates(client: &Client, plan: &Plan) {
         ("search, 100 of them by a metric and a param", 100, "metrics.acc > 0.5 and params.lr = '3'"),
         ("search, 1,000 of them, no filter", 1000, ""),
     ] {
-        let query = json!({"experiment_ids": ["0"], "filter": filter, "order_by": ["metrics.loss ASC"], "max_results": limit});
+        let query =
+            json!({"experiment_ids": ["0"], "filter": filter, "order_by": ["metrics.loss ASC"], "max_results": limit});
         let mut found = 0;
         let took = repeat(plan, |_| found = client.post("runs/search", &query)["runs"].as_array().map_or(0, Vec::len));
         assert!(found > 0);
@@ -70,10 +75,14 @@ fn fill(client: &Client, runs: usize) {
     let start = Instant::now();
     for number in known..runs {
         let run = client.new_run();
-        let unit = |salt: u64| ((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15 ^ salt) >> 11) as f64 / (1u64 << 53) as f64;
+        let unit = |salt: u64| {
+            ((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15 ^ salt) >> 11) as f64 / (1u64 << 53) as f64
+        };
         let names = ["acc", "loss"].map(str::to_owned).into_iter().chain((2..20).map(|at| format!("metric/{at}")));
-        let metrics: Vec<Value> =
-            names.zip(0..).map(|(key, salt)| json!({"key": key, "value": unit(salt), "timestamp": 1, "step": 1})).collect();
+        let metrics: Vec<Value> = names
+            .zip(0..)
+            .map(|(key, salt)| json!({"key": key, "value": unit(salt), "timestamp": 1, "step": 1}))
+            .collect();
         let params: Vec<Value> = (0..5)
             .map(|at| json!({"key": if at == 0 { "lr".to_owned() } else { format!("param/{at}") }, "value": format!("{}", (unit(100 + at) * 10.0) as u64)}))
             .collect();
@@ -82,6 +91,10 @@ fn fill(client: &Client, runs: usize) {
     }
     if runs > known {
         let rate = (runs - known) as f64 / start.elapsed().as_secs_f64();
-        println!("{:<44} {:>9} runs with 20 metrics and 5 params, {rate:>10.0}/s", "create, log-batch, update: runs", runs - known);
+        println!(
+            "{:<44} {:>9} runs with 20 metrics and 5 params, {rate:>10.0}/s",
+            "create, log-batch, update: runs",
+            runs - known
+        );
     }
 }

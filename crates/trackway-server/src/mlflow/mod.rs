@@ -27,8 +27,8 @@ mod web;
 
 pub(crate) use error::{Code, Error, Result};
 pub(crate) use request::Fields;
-pub(crate) use web::{find_pages, router as web_router};
 pub(crate) use shapes::{LOCATION_TAG, stage};
+pub(crate) use web::{find_pages, router as web_router};
 
 use crate::blocking;
 use crate::reply::Reply;
