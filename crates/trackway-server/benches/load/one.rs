@@ -68,6 +68,12 @@ pub(crate) fn rates(client: &Client, plan: &Plan) {
     }
 }
 
+/// Spread evenly over 0..1, in no order.
+fn unit(seed: u64) -> f64 {
+    let mixed = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) as f64 / u64::MAX as f64
+}
+
 /// Makes runs to search among, unless there are that many.
 fn fill(client: &Client, runs: usize) {
     let all = client.post("runs/search", &json!({"experiment_ids": ["0"], "max_results": 50_000}));
@@ -75,9 +81,7 @@ fn fill(client: &Client, runs: usize) {
     let start = Instant::now();
     for number in known..runs {
         let run = client.new_run();
-        let unit = |salt: u64| {
-            ((number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15 ^ salt) >> 11) as f64 / (1u64 << 53) as f64
-        };
+        let unit = |salt: u64| unit(number as u64 ^ salt << 40);
         let names = ["acc", "loss"].map(str::to_owned).into_iter().chain((2..20).map(|at| format!("metric/{at}")));
         let metrics: Vec<Value> = names
             .zip(0..)
