@@ -180,7 +180,7 @@ impl Names for EntityField {
     }
 
     fn takes_bare(&self) -> bool {
-        matches!(self, Self::Tag(Sort::LoggedModel, _) | Self::Param(_))
+        matches!(self, Self::Tag(Sort::LoggedModel, _) | Self::Detail(Sort::LoggedModel, _) | Self::Param(_))
     }
 
     fn no_null(&self) -> Option<&'static str> {

@@ -20,7 +20,7 @@ pub(super) trait Names: Clone + PartialEq {
     fn takes_quoted(&self) -> bool;
     /// A text that users write numbers into.
     fn may_be_number(&self) -> bool;
-    /// A text that MLflow also compares with what looks like a number, as the text that it is.
+    /// A text that MLflow also compares with a number or word without quotes, as the text that it is.
     fn takes_bare(&self) -> bool {
         false
     }

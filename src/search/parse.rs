@@ -265,7 +265,9 @@ impl<F: Names> Parser<'_, F> {
     }
 
     fn bare(&mut self) -> Result<String> {
-        let Some(Kind::Number { text, .. }) = self.peek() else { return self.quoted() };
+        let Some(Kind::Number { text, .. } | Kind::Word { text, quoted: false, .. }) = self.peek() else {
+            return self.quoted();
+        };
         let text = text.clone();
         self.next += 1;
         Ok(text)

@@ -146,6 +146,7 @@ fn models_are_found_by_what_was_measured_of_them() {
     assert_eq!(by_name("metrics.`acc` < 0.85"), ["high", "low"]);
     assert_eq!(by_name("metrics.acc != 99"), ["high", "low"], "what was not measured meets nothing");
     assert_eq!(by_name("tags.n = 0.01"), ["none"], "a text, though it has no quotes");
+    assert_eq!(by_name("name = low AND status != READY"), ["low"]);
     assert_eq!(by_name(&format!("attributes.model_id IN ('{low}', '{none}')")), ["low", "none"]);
     assert_eq!(by_name("status = 'PENDING' AND name ILIKE 'H%'"), ["high"]);
     assert_eq!(by_name("model_type != 'x' AND source_run_id = ''"), ["high", "low", "none"], "nobody said");

@@ -6,7 +6,7 @@ use super::log::Logged;
 use super::names::random_name;
 use super::request::{Fields, missing};
 use super::shapes::{Double, Pair, artifact_location};
-use super::{Error, Result, Route, places, validate};
+use super::{Code, Error, Result, Route, places, validate};
 use crate::reply::Reply;
 use crate::state::App;
 use serde::Serialize;
@@ -243,7 +243,13 @@ fn delete_tag(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
 fn log_params(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let given = fields.required_text("model_id")?;
     let params = owned_pairs(fields, "params")?;
-    app.store.log_logged_model_params(model_id(given)?, &params).map_err(|error| refused(error, given))?;
+    app.store.log_logged_model_params(model_id(given)?, &params).map_err(|error| match error {
+        trackway::Error::ParamConflict { key, stored, given: value, .. } => {
+            let text = format!("param {key:?} of model '{given}' is {stored:?} already, and cannot become {value:?}");
+            Error::new(Code::BadRequest, text)
+        }
+        other => refused(other, given),
+    })?;
     Ok(Reply::empty())
 }
 
@@ -318,7 +324,10 @@ pub(super) fn check_models(app: &App, metrics: &[Logged<'_>]) -> Result<()> {
     let mut last = None;
     for given in metrics.iter().filter_map(|metric| metric.model_id).filter(|given| !given.is_empty()) {
         if last.replace(given) != Some(given) {
-            find_any(app, given)?;
+            find_any(app, given).map_err(|error| match error.code {
+                Code::ResourceDoesNotExist => Error::new(Code::BadRequest, error.message),
+                _ => error,
+            })?;
         }
     }
     Ok(())

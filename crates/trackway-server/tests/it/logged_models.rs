@@ -71,7 +71,7 @@ fn tags_and_params_change_and_a_deleted_model_is_hidden() {
     delete("a").error(404, "RESOURCE_DOES_NOT_EXIST");
     let params = |value: &str| json!({"params": [{"key": "p", "value": value}]});
     assert_eq!(server.post(&format!("logged-models/{id}/params"), &params("1")).ok(), json!({}));
-    server.post(&format!("logged-models/{id}/params"), &params("2")).error(400, "INVALID_PARAMETER_VALUE");
+    server.post(&format!("logged-models/{id}/params"), &params("2")).error(400, "BAD_REQUEST");
     assert_eq!(server.call("DELETE", &format!("logged-models/{id}"), &json!({})).ok(), json!({}));
     server.get(&format!("logged-models/{id}")).error(404, "RESOURCE_DOES_NOT_EXIST");
     let shown = server.get(&format!("logged-models/{id}?allow_deleted=true")).ok();
@@ -105,7 +105,7 @@ fn bad_requests_are_refused() {
     }
     server.call("PATCH", &format!("logged-models/{nobody}"), &json!({})).error(400, "INVALID_PARAMETER_VALUE");
     let metric = json!({"run_id": run, "key": "acc", "value": 1, "timestamp": 1, "model_id": nobody});
-    server.post("runs/log-metric", &metric).error(404, "RESOURCE_DOES_NOT_EXIST");
+    server.post("runs/log-metric", &metric).error(400, "BAD_REQUEST");
     let read = server.get(&format!("runs/get?run_id={run}")).ok();
     assert_eq!(read["run"]["data"].get("metrics"), None, "nothing was written");
 }

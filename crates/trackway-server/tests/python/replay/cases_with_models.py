@@ -117,6 +117,16 @@ post("logged model metric again", "runs/log-metric", {"run_id": "$mrun", "value"
 post("logged model batch", "runs/log-batch", {"run_id": "$mrun", "metrics": [
     {**METRIC, "value": 0.9, "step": 2, "timestamp": 2}, {"key": "acc", "value": 0.1, "timestamp": 1, "step": 1, "model_id": "$lm2"},
     {"key": "loss", "value": 3, "timestamp": 1, "step": 1}]})
+post("metric of a model of nobody", "runs/log-metric", {"run_id": "$mother", "key": "x", "value": 1, "timestamp": 1, "model_id": NOBODY})
+post("batch of a model of nobody", "runs/log-batch", {"run_id": "$mother", "metrics": [{"key": "y", "value": 1, "timestamp": 1, "step": 0, "model_id": NOBODY}]})
+get("run with metrics of a model of nobody", "runs/get", {"run_id": "$mother"})
+post("params twice", "logged-models/${lm2}/params", {"model_id": "$lm2", "params": [{"key": "p", "value": "1"}]})
+post("params twice, the same", "logged-models/${lm2}/params", {"model_id": "$lm2", "params": [{"key": "p", "value": "1"}]})
+post("params twice, another", "logged-models/${lm2}/params", {"model_id": "$lm2", "params": [{"key": "p", "value": "2"}]})
+for word in ["status = 'READY'", "status != 'x'", "model_id LIKE 'm-%'", "experiment_id = 'x'", "name = digits", "metrics.acc != 99"]:
+    post("search with " + word, "logged-models/search", {"experiment_ids": ["$mexp"], "filter": word, "order_by": [{"field_name": "name"}]})
+for field in ["status", "source_run_id", "last_updated_timestamp", "metrics.nothing", "name"]:
+    post(f"search by {field}", "logged-models/search", {"experiment_ids": ["$mexp"], "order_by": [{"field_name": field}, {"field_name": "name"}]})
 patch("logged model ready", "logged-models/$lm".replace("$lm", "${lm}"), {"model_id": "$lm", "status": "LOGGED_MODEL_READY"})
 get("logged model read", "logged-models/${lm}")
 get("logged model, bare, read", "logged-models/${lm2}")
