@@ -26,6 +26,10 @@ export class RunSide {
     document.addEventListener("themechange", this.onTheme);
   }
 
+  destroy() {
+    document.removeEventListener("themechange", this.onTheme);
+  }
+
   setRows(rows, selected) {
     this.rows = rows;
     if (selected.size && !this.chosen) this.chosen = new Set([...selected].slice(0, MOST));
