@@ -67,7 +67,8 @@ async function route() {
     return;
   }
   const context = {
-    query: now.query,
+    /** What the address says now. */
+    get query() { return mine === turn ? place().query : now.query; },
     setQuery: (change) => { if (mine === turn) setQuery(change); },
     crumbs: (...items) => { if (mine === turn) showCrumbs(items); },
     isCurrent: () => mine === turn,
@@ -78,7 +79,7 @@ async function route() {
     if (mine !== turn) return;
     const [match, , args] = found;
     const names = Object.fromEntries(Object.entries(args(match)).map(([key, value]) => [key, value === undefined ? undefined : decode(value)]));
-    const made = await module.open({ ...context, ...names });
+    const made = await module.open(Object.assign(context, names));
     if (mine !== turn) {
       made.destroy?.();
       return;

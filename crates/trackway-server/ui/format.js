@@ -10,8 +10,11 @@ export function number(value, digits = 5) {
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return integer(value);
   if (size >= 1e7 || size < 1e-4) return value.toExponential(Math.max(0, digits - 3)).replace("e+", "e").replace("-", "−").replace("e-", "e−");
-  const text = size >= 10 ** (digits - 1) ? value.toFixed(1) : String(Number(value.toPrecision(digits)));
-  return text.replace("-", "−");
+  if (size >= 10 ** (digits - 1)) {
+    const rounded = Math.round(value * 10) / 10;
+    return Number.isInteger(rounded) ? integer(rounded) : rounded.toFixed(1).replace("-", "−");
+  }
+  return String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
 const GROUPED = new Intl.NumberFormat("en-US");

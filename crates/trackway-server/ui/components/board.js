@@ -6,6 +6,8 @@ import { Chart } from "./chart.js";
 import { assign } from "../colors.js";
 import { toast } from "./overlay.js";
 
+/** Runs times columns of pixels that the server answers at once, and a little less. */
+const COLUMNS = 250000;
 /** Metrics in one question: so that the first charts need not wait for the last. */
 const TOGETHER = 4;
 /** Questions at a time. */
@@ -85,6 +87,7 @@ export class Board {
     this.epoch++;
     this.abort.abort();
     this.abort = new AbortController();
+    this.waiting.forEach((panel) => panel.chart.busy(false));
     this.waiting.clear();
     this.active = 0;
     this.ask();
@@ -304,7 +307,7 @@ export class Board {
       range = [zoom[0] - beyond, zoom[1] + beyond];
       columns = Math.round(width * (1 + 2 * BEYOND));
     }
-    const question = { axis, range, width: Math.min(4000, columns), log_x: logX };
+    const question = { axis, range, width: Math.max(50, Math.min(4000, columns, Math.floor(COLUMNS / this.runs.length))), log_x: logX };
     if (smooth) Object.assign(question, { smoothing: smooth, raw: !this.groups() });
     if (axis === "metric") question.against = against;
     return question;
@@ -343,6 +346,11 @@ export class Board {
 
   arrived(panel, answer, epoch) {
     panel.epoch = epoch;
+    if (answer.error) {
+      panel.answer = null;
+      panel.chart.message("error", answer.error);
+      return;
+    }
     panel.answer = { ...answer, names: this.names };
     panel.chart.show(panel.answer, this.look());
   }

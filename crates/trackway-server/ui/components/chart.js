@@ -112,9 +112,10 @@ export class Chart {
     const x = { ...axis, size: 26, space: 60 };
     if (look.axis === "relative") Object.assign(x, { incrs: look.logX ? undefined : DURATIONS, values: (u, splits) => splits.map((at) => (at == null ? "" : short(at))) });
     else if (look.axis === "step" || look.axis === "metric") x.values = (u, splits) => splits.map((at) => (at == null ? "" : compact(at)));
-    if (look.logX && look.axis !== "time") x.filter = sparseLog;
+    else x.values = (u, splits, index, space, step) => splits.map((at, place) => (at == null ? "" : clock(at, step, place > 0 ? splits[place - 1] : null)));
+    if (look.logX && look.axis !== "time") Object.assign(x, { splits: logSplits, filter: all });
     const y = { ...axis, size: (u, values) => Math.max(34, 12 + Math.max(0, ...(values ?? []).map((one) => (one ?? "").length)) * 6.4), values: (u, splits) => labels(splits, look.logY) };
-    if (look.logY) y.filter = sparseLog;
+    if (look.logY) Object.assign(y, { splits: logSplits, filter: all });
     else if (this.isExtreme()) y.splits = (u, index, low, high) => [0.1, 0.3, 0.5, 0.7, 0.9].map((part) => low + (high - low) * part);
     return {
       mode: 2,
@@ -338,11 +339,27 @@ function bandLines(answer) {
   });
 }
 
-/** Of many marks of a logarithmic axis those that are 1, 2 or 5 times a power of ten, or less of them. */
-function sparseLog(u, splits) {
-  const decades = splits.length ? Math.log10(splits.at(-1) / splits[0]) : 0;
-  const wanted = decades > 6 ? [1] : decades > 2.5 ? [1] : decades > 1.2 ? [1, 5] : [1, 2, 5];
-  return splits.map((at) => (at > 0 && wanted.includes(Math.round(at / 10 ** Math.floor(Math.log10(at) + 1e-9))) ? at : null));
+/** Marks of a logarithmic axis: powers of ten, their halves and fifths where there is room, even steps on a short piece. */
+function logSplits(u, axis, low, high) {
+  const decades = Math.log10(high / low);
+  const marks = [];
+  if (decades < 0.8) {
+    const raw = (high - low) / 4;
+    const power = 10 ** Math.floor(Math.log10(raw));
+    const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= raw);
+    for (let at = Math.ceil(low / step); at * step <= high; at++) marks.push(Number((at * step).toPrecision(12)));
+    return marks;
+  }
+  const every = Math.max(1, Math.ceil(decades / 7));
+  const parts = decades > 3.5 ? [1] : decades > 1.7 ? [1, 3] : [1, 2, 5];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+    if (power % every) continue;
+    for (const part of parts) {
+      const at = Number(`${part}e${power}`);
+      if (at >= low && at <= high) marks.push(at);
+    }
+  }
+  return marks;
 }
 
 function compact(at) {
@@ -367,6 +384,23 @@ function labels(splits, log) {
   const fits = (n) => shown.every((at) => Math.abs(Number(at.toFixed(n)) - at) < step * 1e-6);
   const exact = fits(digits) ? digits : digits + 1;
   return splits.map((at) => (at == null ? "" : exact ? at.toFixed(exact).replace("-", "−") : format.integer(Math.round(at))));
+}
+
+/** uPlot leaves out most marks of a logarithmic axis; here they are few already. */
+const all = (u, splits) => splits;
+
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+/** A time beside an axis: its day where another one begins. */
+function clock(at, step, before) {
+  const date = new Date(at);
+  const two = (number) => String(number).padStart(2, "0");
+  if (step >= 86400e3) return DAY.format(date);
+  if (before !== null && new Date(before).getDate() !== date.getDate() && step >= 60e3) return DAY.format(date);
+  const minutes = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  if (step >= 60e3) return minutes;
+  if (step >= 1e3) return `${minutes}:${two(date.getSeconds())}`;
+  return `${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0").replace(/0+$/, "") || "0"}`;
 }
 
 function short(ms) {

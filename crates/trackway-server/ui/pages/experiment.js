@@ -52,7 +52,13 @@ class ExperimentPage {
     this.stop();
     this.list.destroy();
     this.table.destroy();
+    this.leaveCharts();
+  }
+
+  leaveCharts() {
     this.board?.destroy();
+    this.side?.destroy();
+    this.board = this.side = null;
   }
 
   // ---- the frame
@@ -184,8 +190,7 @@ class ExperimentPage {
     }
     if (this.shownTab !== "runs") {
       this.shownTab = "runs";
-      this.board?.destroy();
-      this.board = null;
+      this.leaveCharts();
       fill(this.holder, this.table.el);
     }
     const columns = columnsOf(this.list.question.columns, { list: this.list, experiment: this.experiment.id, fold: (row) => this.fold(row) });
@@ -202,6 +207,7 @@ class ExperimentPage {
   showCharts() {
     if (this.shownTab !== "charts") {
       this.shownTab = "charts";
+      this.leaveCharts();
       const state = readBoard(this.page.query);
       const changed = () => {
         this.page.setQuery(written(state));

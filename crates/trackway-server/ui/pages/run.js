@@ -121,7 +121,6 @@ class RunPage {
     const { run } = this;
     const charts = (key) => {
       this.page.setQuery({ tab: "charts", m: "^" + key.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&") + "$" });
-      this.page.query.set("m", "^" + key.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&") + "$");
       this.tab = "charts";
       this.show();
     };

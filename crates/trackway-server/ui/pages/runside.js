@@ -26,6 +26,10 @@ export class RunSide {
     document.addEventListener("themechange", this.onTheme);
   }
 
+  destroy() {
+    document.removeEventListener("themechange", this.onTheme);
+  }
+
   setRows(rows, selected) {
     this.rows = rows;
     if (selected.size && !this.chosen) this.chosen = new Set([...selected].slice(0, MOST));
@@ -55,7 +59,7 @@ export class RunSide {
   show() {
     const shown = new Set(this.shown().map((run) => run.id));
     assign(shown);
-    fill(this.head, h("b", `${shown.size} of ${format.integer(this.rows.length)} drawn`), h("div.grow"),
+    fill(this.head, h("b", `${shown.size} of ${format.integer(this.rows.length)}`), h("div.grow"),
       h("button.link", { type: "button", onclick: () => this.set(new Set(this.rows.slice(0, MOST).map((row) => row.id))) }, this.rows.length > MOST ? `first ${MOST}` : "all"),
       h("button.link", { type: "button", onclick: () => this.set(this.chosen ? null : new Set()) }, this.chosen ? `first ${this.drawn}` : "none"));
     const scroll = this.list.scrollTop;
