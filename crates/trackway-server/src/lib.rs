@@ -15,6 +15,9 @@ mod mlflow;
 mod options;
 mod reply;
 mod state;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 mod tls;
 mod token;
 mod writers;
