@@ -61,8 +61,11 @@ pub(crate) fn rates(client: &Client, plan: &Plan) {
     ] {
         let query =
             json!({"experiment_ids": ["0"], "filter": filter, "order_by": ["metrics.loss ASC"], "max_results": limit});
-        let mut found = 0;
-        let took = repeat(plan, |_| found = client.post("runs/search", &query)["runs"].as_array().map_or(0, Vec::len));
+        let found = client.post("runs/search", &query)["runs"].as_array().map_or(0, Vec::len);
+        let query = query.to_string();
+        let took = repeat(plan, |_| {
+            assert_eq!(client.try_post("runs/search", query.as_bytes()).unwrap().0, 200);
+        });
         assert!(found > 0);
         told(&format!("{what} ({found}): searches"), &took, 1);
     }
