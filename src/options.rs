@@ -258,7 +258,8 @@ impl StoreOptions {
         self
     }
 
-    /// How long a deleted run can be restored before compaction removes its files. Default: 30 days.
+    /// How long a deleted run can be restored before compaction removes its files, and those of a deleted logged model. Default:
+    /// 30 days.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

@@ -209,4 +209,27 @@ mod tests {
             let _ = (decode(&bytes, EXPERIMENT), decode_piece(&bytes));
         }
     }
+
+    /// Bytes that were once written stay readable, and are written so again.
+    #[test]
+    fn the_bytes_are_those_of_the_format_page() {
+        let bytes = include_bytes!("../../fuzz/corpus/logged_model/whole");
+        let metric = ModelMetric::new("acc", 0.5, -1, RunId::from_bytes([9; 16])).at(1).dataset("train", "d1");
+        let model = LoggedModel {
+            name: "digits".to_owned(),
+            model_type: "tree".to_owned(),
+            status: LoggedModelStatus::Ready,
+            source_run_id: Some(RunId::from_bytes([3; 16])),
+            created_at: 1,
+            updated_at: 2,
+            params: [("depth".to_owned(), "3".to_owned())].into(),
+            tags: [("team".to_owned(), "v".to_owned())].into(),
+            metrics: vec![metric.clone()],
+            ..blank(LoggedModelId::from_bytes([7; 16]), EXPERIMENT)
+        };
+        let file = ModelFile { model, pieces: vec![PieceName { salt: 5, count: 2 }] };
+        assert_eq!((encode(&file).as_slice(), decode(bytes, EXPERIMENT)), (&bytes[..], Ok(file)));
+        let piece = include_bytes!("../../fuzz/corpus/logged_model/piece");
+        assert_eq!(decode_piece(piece), Ok(vec![metric.clone(), metric]));
+    }
 }

@@ -145,14 +145,13 @@ impl Entity for LoggedModel {
             }
             EntityField::Detail(_, detail) => *detail,
         };
-        let some =
-            |value: &str| if value.is_empty() { Value::Missing } else { Value::Text(Cow::Owned(value.to_owned())) };
         match detail {
             Detail::Name => text(&self.name),
             Detail::ModelId => Value::Text(Cow::Owned(self.id.to_string())),
-            Detail::ModelType => some(&self.model_type),
+            Detail::ModelType => text(&self.model_type),
             Detail::Status => text(self.status.as_str()),
-            Detail::RunId => self.source_run_id.map_or(Value::Missing, |run| Value::Text(Cow::Owned(run.to_string()))),
+            // What nobody said is an empty text, to MLflow's server too.
+            Detail::RunId => Value::Text(Cow::Owned(self.source_run_id.map(|run| run.to_string()).unwrap_or_default())),
             Detail::ExperimentId => Value::Text(Cow::Owned(self.experiment_id.to_string())),
             Detail::CreatedAt => Value::Number(self.created_at),
             Detail::UpdatedAt => Value::Number(self.updated_at),

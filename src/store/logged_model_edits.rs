@@ -1,9 +1,10 @@
-//! Changes of logged models: each is one durable write of the model's file.
+//! Changes of logged models: each is one durable write of the model's file. And links to them, which are records of a run.
 
-use super::Store;
 use super::logged_models::{add_params, delete};
+use super::{RunWriter, Store};
 use crate::error::{Error, Result};
-use crate::types::{LoggedModelId, LoggedModelStatus, ModelMetric, check_model_param, check_model_tag};
+use crate::format::record::Change;
+use crate::types::{LoggedModelId, LoggedModelStatus, ModelLink, ModelMetric, check_model_param, check_model_tag};
 
 impl Store {
     /// Says whether the files of a logged model are there.
@@ -118,7 +119,8 @@ impl Store {
         })
     }
 
-    /// Deletes a logged model. Its files stay, and it can still be read by its id, but no search finds it.
+    /// Deletes a logged model. It can still be read by its id, but no search finds it. Its files stay until a compaction finds
+    /// that [`StoreOptions::deleted_retention`](crate::StoreOptions::deleted_retention) has passed.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -137,5 +139,43 @@ impl Store {
             delete(model, now);
             Ok(())
         })
+    }
+}
+
+impl RunWriter {
+    /// Says that the run used a logged model.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// use trackway::{LoggedModelId, ModelLink};
+    /// run.log_model_input(LoggedModelId::from_bytes([1; 16]))?;
+    /// assert_eq!(store.run(run.id())?.models, [ModelLink::input(LoggedModelId::from_bytes([1; 16]))]);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::log_dataset`].
+    pub fn log_model_input(&self, model: LoggedModelId) -> Result<()> {
+        self.log_changes(vec![Change::Dataset(ModelLink::input(model).to_dataset())])
+    }
+
+    /// Says that the run made a logged model at this step.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = trackway::Store::open(dir.path().join("s"))?;
+    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
+    /// use trackway::{LoggedModelId, ModelLink};
+    /// run.log_model_output(LoggedModelId::from_bytes([1; 16]), 10)?;
+    /// assert_eq!(store.run(run.id())?.models, [ModelLink::output(LoggedModelId::from_bytes([1; 16]), 10)]);
+    /// # Ok::<(), trackway::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::log_dataset`].
+    pub fn log_model_output(&self, model: LoggedModelId, step: i64) -> Result<()> {
+        self.log_changes(vec![Change::Dataset(ModelLink::output(model, step).to_dataset())])
     }
 }

@@ -245,14 +245,41 @@ impl Shared {
 }
 
 impl Shared {
-    /// Removes what uploads that were cut short have left in the artifacts of all models.
-    pub(super) fn sweep_logged_models(&self) -> Result<()> {
+    /// Removes models that were deleted and whose retention has passed, and what uploads that were cut short have left in the
+    /// artifacts of the others.
+    pub(super) fn tidy_logged_models(&self) -> Result<()> {
         for experiment in self.experiment_ids()? {
             for id in self.logged_model_ids(experiment)? {
-                self.sweep_artifacts(&self.paths.logged_model(experiment, id));
+                if self.is_due(experiment, id) {
+                    self.remove_logged_model(experiment, id)?;
+                } else {
+                    self.sweep_artifacts(&self.paths.logged_model(experiment, id));
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether the retention of a model has passed. One that cannot be read stays.
+    fn is_due(&self, experiment: ExperimentId, id: LoggedModelId) -> bool {
+        let retention = i64::try_from(self.options.deleted_retention.as_millis()).unwrap_or(i64::MAX);
+        let Ok(Some((ModelFile { model, .. }, true))) = self.model_file(experiment, id) else { return false };
+        model.lifecycle_stage == LifecycleStage::Deleted && model.updated_at.saturating_add(retention) <= self.now_ms()
+    }
+
+    /// Takes a model out of sight in one step, durably, before its files go one by one.
+    fn remove_logged_model(&self, experiment: ExperimentId, id: LoggedModelId) -> Result<()> {
+        let _lock = self.lock_model(id)?;
+        if !self.is_due(experiment, id) {
+            return Ok(());
+        }
+        let (dir, trash) = (self.paths.logged_model(experiment, id), self.paths.trash());
+        self.env.fs.create_dir_all(&trash).at(&trash, "create")?;
+        let gone = trash.join(format!("{id}-{:016x}", self.env.clock.random()));
+        self.env.fs.rename(&dir, &gone).at(&dir, "move to the trash")?;
+        let models = self.paths.logged_models(experiment);
+        [&trash, &models].into_iter().try_for_each(|dir| self.env.fs.sync_dir(dir).at(dir, "sync"))?;
+        self.env.fs.remove_dir_all(&gone).at(&gone, "remove")
     }
 
     /// Checks all files of a model.

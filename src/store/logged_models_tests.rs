@@ -1,10 +1,12 @@
 use crate::env::Env;
 use crate::env::sim::{Crash, SimDisk};
 use crate::{
-    ErrorKind, ExperimentId, LoggedModelId, LoggedModelStatus, ModelMetric, NewLoggedModel, RunId, Store, StoreOptions,
+    ErrorKind, ExperimentId, LifecycleStage, LoggedModelId, LoggedModelStatus, ModelMetric, NewLoggedModel, RunId,
+    Store, StoreOptions,
 };
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const RUN: RunId = RunId::from_bytes([7; 16]);
 
@@ -268,6 +270,57 @@ fn a_deleted_folder_is_gone_at_once_and_what_is_left_of_it_is_swept() {
         assert_eq!(names, 0, "call {at}");
         if !struck {
             assert_eq!(left, 1);
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_deleted_model_goes_as_a_whole_when_its_retention_has_passed() {
+    let open_with = |env: &Env, retention: Duration| {
+        let mut options = StoreOptions::new().background(false).deleted_retention(retention);
+        options.env = Some(env.clone());
+        options.open("/s").unwrap()
+    };
+    for at in 1.. {
+        let mut struck = false;
+        for power in [false, true] {
+            let disk = SimDisk::new(at);
+            let env = disk.process();
+            let store = open_with(&env, Duration::ZERO);
+            let (gone, kept) =
+                (store.create_logged_model(new()).unwrap().id, store.create_logged_model(new()).unwrap().id);
+            store.log_model_metrics(gone, &metrics(0, 150)).unwrap();
+            store.logged_model_artifacts(gone).unwrap().put_bytes("a", b"a").unwrap();
+            store.delete_logged_model(gone).unwrap();
+            // Kept by whoever keeps what was deleted.
+            open_with(&disk.process(), Duration::from_secs(3600)).compact(&mut |_| {}).unwrap();
+            assert_eq!(steps(&store, gone).len(), 150);
+            disk.crash_at(at, Crash::Before);
+            let compacted = store.compact(&mut |_| {});
+            struck |= !disk.lives(&env);
+            drop(store);
+            if power {
+                disk.power_loss();
+            }
+            disk.clear_plans();
+            let store = open_with(&disk.process(), Duration::ZERO);
+            match store.logged_model(gone) {
+                Ok(model) => {
+                    assert!(compacted.is_err(), "call {at}, power {power}");
+                    assert_eq!((model.lifecycle_stage, model.metrics.len()), (LifecycleStage::Deleted, 150));
+                    assert_eq!(store.logged_model_artifacts(gone).unwrap().read("a").unwrap(), b"a");
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "call {at}, power {power}"),
+            }
+            store.compact(&mut |_| {}).unwrap();
+            let left = files_of(&disk, gone).len()
+                + disk.files().iter().filter(|(path, _)| path.starts_with("/s/trash")).count();
+            assert_eq!(left, 0, "call {at}, power {power}");
+            assert!(store.logged_model(kept).is_ok());
+        }
+        if !struck {
+            assert!(at > 5, "{at}");
             return;
         }
     }

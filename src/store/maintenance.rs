@@ -361,7 +361,7 @@ impl Store {
         // What cannot be completed keeps nothing else from being compacted, but nobody must think that it was.
         let incomplete = shared.recover_runs()?;
         empty_trash(shared)?;
-        shared.sweep_logged_models()?;
+        shared.tidy_logged_models()?;
         let entries: Vec<Brief> = shared.read_catalog(Journal::briefs)?;
         let mut report = CompactionReport::default();
         let mut deleted_runs: BTreeMap<ExperimentId, Vec<RunId>> = BTreeMap::new();

@@ -6,9 +6,7 @@ use super::{Artifacts, Open};
 use crate::error::{Error, Result};
 use crate::format::record::{Change, ColumnsPlan};
 use crate::limits;
-use crate::types::{
-    DatasetInput, LoggedModelId, ModelLink, Point, RunId, RunName, RunStatus, StatusCause, TagKey, check_value,
-};
+use crate::types::{DatasetInput, Point, RunId, RunName, RunStatus, StatusCause, TagKey, check_value};
 use std::sync::Arc;
 
 /// Most points in one call of [`Metric::log_columns`]: the call counts as a whole, so its bytes must fit one frame of
@@ -315,40 +313,8 @@ impl RunWriter {
         self.core.log_changes(vec![Change::Dataset(dataset)])
     }
 
-    /// Says that the run used a logged model.
-    ///
-    /// ```
-    /// # let dir = tempfile::tempdir().unwrap();
-    /// # let store = trackway::Store::open(dir.path().join("s"))?;
-    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
-    /// use trackway::{LoggedModelId, ModelLink};
-    /// run.log_model_input(LoggedModelId::from_bytes([1; 16]))?;
-    /// assert_eq!(store.run(run.id())?.models, [ModelLink::input(LoggedModelId::from_bytes([1; 16]))]);
-    /// # Ok::<(), trackway::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Metric::log_at`].
-    pub fn log_model_input(&self, model: LoggedModelId) -> Result<()> {
-        self.core.log_changes(vec![Change::Dataset(ModelLink::input(model).to_dataset())])
-    }
-
-    /// Says that the run made a logged model at this step.
-    ///
-    /// ```
-    /// # let dir = tempfile::tempdir().unwrap();
-    /// # let store = trackway::Store::open(dir.path().join("s"))?;
-    /// # let run = store.create_run(trackway::NewRun::new(trackway::ExperimentId::DEFAULT))?;
-    /// use trackway::{LoggedModelId, ModelLink};
-    /// run.log_model_output(LoggedModelId::from_bytes([1; 16]), 10)?;
-    /// assert_eq!(store.run(run.id())?.models, [ModelLink::output(LoggedModelId::from_bytes([1; 16]), 10)]);
-    /// # Ok::<(), trackway::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Metric::log_at`].
-    pub fn log_model_output(&self, model: LoggedModelId, step: i64) -> Result<()> {
-        self.core.log_changes(vec![Change::Dataset(ModelLink::output(model, step).to_dataset())])
+    pub(super) fn log_changes(&self, changes: Vec<Change>) -> Result<()> {
+        self.core.log_changes(changes)
     }
 
     /// Names the run, at any time.

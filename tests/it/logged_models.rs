@@ -148,7 +148,7 @@ fn models_are_found_by_what_was_measured_of_them() {
     assert_eq!(by_name("tags.n = 0.01"), ["none"], "a text, though it has no quotes");
     assert_eq!(by_name(&format!("attributes.model_id IN ('{low}', '{none}')")), ["low", "none"]);
     assert_eq!(by_name("status = 'PENDING' AND name ILIKE 'H%'"), ["high"]);
-    assert_eq!(by_name("model_type != 'x'"), [""; 0], "nobody said");
+    assert_eq!(by_name("model_type != 'x' AND source_run_id = ''"), ["high", "low", "none"], "nobody said");
     assert_eq!(by_name("creation_timestamp > 0 AND name = 'low'"), ["low"]);
     for wrong in [
         "metric.acc > 1",

@@ -68,7 +68,14 @@ pub(crate) fn run_json(run: &Run, experiment: &str) -> Value {
         "lifecycle_stage": stage(run.lifecycle_stage), "deleted_ms": run.deleted_at,
         "points": points(run), "params": run.params, "tags": run.tags, "metrics": metrics,
         "datasets": run.datasets.iter().map(dataset_json).collect::<Vec<_>>(),
+        "model_inputs": links(run, false), "model_outputs": links(run, true),
     })
+}
+
+/// The logged models that a run used, or those that it made.
+fn links(run: &Run, made: bool) -> Vec<Value> {
+    let wanted = run.models.iter().filter(|link| link.made_at.is_some() == made);
+    wanted.map(|link| json!({ "model_id": link.model.to_string(), "step": link.made_at })).collect()
 }
 
 fn dataset_json(dataset: &DatasetInput) -> Value {

@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::session::{Report, Session, SourceExperiment, TO_DELETE_TAG, Watch};
 use crate::target::{Facts, Rule, Target};
 use trackway::{
-    ExperimentId, Filter, LifecycleStage, ModelVersion, Point, Run, RunId, RunOrder, RunQuery, Snapshot, Store, View,
+    Artifacts, ExperimentId, Filter, LifecycleStage, LoggedModel, ModelVersion, Point, Run, RunId, RunOrder, RunQuery,
+    Snapshot, Store, View,
 };
 
 /// Runs that are asked for at a time.
@@ -14,11 +15,11 @@ const PAGE_RUNS: usize = 10_000;
 /// Choices of [`copy`].
 #[derive(Clone, Debug, Default)]
 pub struct CopyOptions {
-    /// Only runs that this one matches, and their experiments; no registered models.
+    /// Only runs that this one matches, and their experiments; no models.
     pub filter: Option<Filter>,
 }
 
-/// Copies runs into another store, and without a filter its registered models: ids, params, tags, datasets, names, points as they were written, artifacts, how they
+/// Copies runs into another store, and without a filter its registered and logged models: ids, params, tags, datasets, names, points as they were written, artifacts, how they
 /// ended, and whether they are deleted. Experiments are found by their names. Copying again adds what is new; a run that
 /// was continued in both stores gets the points that it lacks. Versions of a model keep their numbers; where both stores have
 /// given a number to a version of their own, that of the target stays, and a note says so.
@@ -63,6 +64,9 @@ pub fn copy(from: &Store, to: &Store, options: &CopyOptions, watch: Watch<'_>) -
         for id in of_this {
             session.run(&format!("run {id}"), |session| copy_run(session, from, id, experiment))?;
         }
+        if options.filter.is_none() {
+            copy_logged_models(&mut session, from, known.id, experiment)?;
+        }
         session.end_experiment(&source, experiment)?;
     }
     if options.filter.is_none() {
@@ -93,6 +97,17 @@ fn copy_models(session: &mut Session<'_>, from: &Store) -> Result<()> {
             session.note(format!("model {name:?}: version {number} is another one in the source, and stays as it is"));
         }
         session.report.models += u64::from(session.store.merge_model(&model)?);
+    }
+    Ok(())
+}
+
+/// Copies the logged models of an experiment, with their artifacts.
+fn copy_logged_models(session: &mut Session<'_>, from: &Store, of: ExperimentId, to: ExperimentId) -> Result<()> {
+    for model in from.logged_models(of)? {
+        let (id, copied) = (model.id, LoggedModel { experiment_id: to, ..model });
+        session.report.models += u64::from(session.store.merge_logged_model(&copied)?);
+        let (source, target) = (from.logged_model_artifacts(id)?, session.store.logged_model_artifacts(id)?);
+        put_all(session, &source, &target)?;
     }
     Ok(())
 }
@@ -137,13 +152,17 @@ fn read(snapshot: &Snapshot, key: &str, each: &mut dyn FnMut(Point) -> Result<()
 
 fn put_artifacts(session: &mut Session<'_>, from: &Store, id: RunId) -> Result<()> {
     let (source, target) = (from.artifacts(id)?, session.store.artifacts(id)?);
+    put_all(session, &source, &target)
+}
+
+fn put_all(session: &mut Session<'_>, source: &Artifacts, target: &Artifacts) -> Result<()> {
     let mut todo = vec![String::new()];
     while let Some(folder) = todo.pop() {
         for artifact in source.list(&folder)? {
             if artifact.is_dir {
                 todo.push(artifact.path);
             } else {
-                put_file(session, &target, &artifact.path, &source.local_path(&artifact.path)?)?;
+                put_file(session, target, &artifact.path, &source.local_path(&artifact.path)?)?;
             }
         }
     }
@@ -166,6 +185,7 @@ fn facts(from: &Store, run: &Run) -> Facts {
         params: run.params,
         tags: run.tags,
         datasets: run.datasets,
+        models: run.models,
     };
     facts.tags.remove(TO_DELETE_TAG);
     facts.tag_open_status();

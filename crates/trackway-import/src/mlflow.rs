@@ -124,6 +124,7 @@ impl RunInfo {
             params: self.params,
             tags: self.tags,
             datasets: self.datasets,
+            models: Vec::new(),
         };
         facts.tag_open_status();
         facts

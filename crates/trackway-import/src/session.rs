@@ -75,7 +75,7 @@ pub struct Report {
     pub artifacts: u64,
     /// Their bytes.
     pub artifact_bytes: u64,
-    /// Registered models that are new or got something new.
+    /// Registered and logged models that are new or got something new.
     pub models: u64,
     /// What could not be imported; everything else was.
     pub failures: Vec<Failure>,

@@ -8,8 +8,8 @@ use crate::points::{Bag, Incoming, Verdict};
 use crate::session::{Session, TO_DELETE_TAG};
 use std::collections::{BTreeMap, HashMap};
 use trackway::{
-    DatasetInput, ExperimentId, LifecycleStage, NewRun, Point, Run, RunId, RunName, RunStatus, RunWriter, Snapshot,
-    StatusCause, limits,
+    DatasetInput, ExperimentId, LifecycleStage, ModelLink, NewRun, Point, Run, RunId, RunName, RunStatus, RunWriter,
+    Snapshot, StatusCause, limits,
 };
 
 /// Tag of a run that had not ended in the source: the status that it had there.
@@ -42,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) datasets: Vec<DatasetInput>,
+    /// Logged models that it used or made.
+    pub(crate) models: Vec<ModelLink>,
 }
 
 impl Facts {
@@ -61,6 +63,7 @@ impl Facts {
             params: BTreeMap::new(),
             tags: BTreeMap::new(),
             datasets: Vec::new(),
+            models: Vec::new(),
         }
     }
 }
@@ -302,6 +305,9 @@ impl Target {
                 let place = self.facts.place.clone();
                 self.writer(session)?.log_dataset(dataset).place(|| format!("{place}, a dataset"))?;
             }
+            for link in std::mem::take(&mut self.facts.models) {
+                log_link(self.writer(session)?, link)?;
+            }
             return self.end_writer(session, end);
         };
         let was_open = known.tags.contains_key(STATUS_TAG) && !self.facts.tags.contains_key(STATUS_TAG);
@@ -360,6 +366,9 @@ impl Target {
         let is_known = |d: &DatasetInput| known.datasets.iter().any(|k| (&k.name, &k.digest) == (&d.name, &d.digest));
         for dataset in facts.datasets.into_iter().filter(|dataset| !is_known(dataset)) {
             self.writer(session)?.log_dataset(dataset)?;
+        }
+        for link in facts.models.into_iter().filter(|link| !known.models.contains(link)) {
+            log_link(self.writer(session)?, link)?;
         }
         Ok(())
     }
@@ -431,4 +440,12 @@ impl Facts {
             self.tags.insert(STATUS_TAG.to_owned(), self.status.as_str().to_owned());
         }
     }
+}
+
+fn log_link(writer: &RunWriter, link: ModelLink) -> Result<()> {
+    match link.made_at {
+        None => writer.log_model_input(link.model)?,
+        Some(step) => writer.log_model_output(link.model, step)?,
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ mod guard;
 mod listen;
 mod login;
 mod mlflow;
+mod native;
 mod options;
 mod reply;
 mod state;
@@ -20,6 +21,7 @@ mod state;
 pub mod testing;
 mod tls;
 mod token;
+mod ui;
 mod writers;
 
 pub use error::{Error, Result};
@@ -31,15 +33,18 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use guard::Guard;
 use state::App;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Everything that is served.
-fn router(app: Arc<App>, guard: Arc<Guard>) -> Router {
+fn router(app: Arc<App>, guard: Arc<Guard>, mlflow_pages: Option<&Path>) -> Router {
     Router::new()
         .route("/health", get(|| async { "OK" }))
         .route("/version", get(|| async { mlflow::VERSION }))
+        .merge(mlflow_pages.map(mlflow::web_router).unwrap_or_default())
         .merge(mlflow::router())
-        // One line here for each other part: `native::router()`, `ui::router()`.
+        .merge(native::router())
+        .merge(ui::router())
         .with_state(app)
         .merge(login::router(Arc::clone(&guard)))
         .layer(from_fn_with_state(guard, guard::check))

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::guard::Guard;
+use crate::mlflow;
 use crate::options::ServerOptions;
 use crate::state::App;
 use crate::tls;
@@ -12,6 +13,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -65,6 +67,8 @@ pub struct Server {
     app: Arc<App>,
     guard: Arc<Guard>,
     tls: Option<TlsAcceptor>,
+    /// The folder of MLflow's pages.
+    pages: Option<PathBuf>,
     stop: watch::Sender<bool>,
 }
 
@@ -132,6 +136,11 @@ impl Server {
         }
         let token = options.token_file.as_deref().map(Token::read).transpose()?;
         let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+        let pages = options.mlflow_ui.as_deref().map(|given| {
+            mlflow::find_pages(given)
+                .ok_or_else(|| Error::file(given, "MLflow's pages are not in it (mlflow-skinny has none)"))
+        });
+        let pages = pages.transpose()?;
         let guard = Guard::new(options.host, &options.allowed_hosts, token, tls.is_some());
         raise_file_limit();
         let bound = |source| Error::Bind { addr: wanted, source };
@@ -139,7 +148,7 @@ impl Server {
         listener.set_nonblocking(true).map_err(bound)?;
         let addr = listener.local_addr().map_err(bound)?;
         let (app, guard) = (Arc::new(App::new(store)), Arc::new(guard));
-        Ok(Self { listener, addr, app, guard, tls, stop: watch::Sender::new(false) })
+        Ok(Self { listener, addr, app, guard, tls, pages, stop: watch::Sender::new(false) })
     }
 
     /// Where it listens, with the port that was chosen.
@@ -221,8 +230,8 @@ impl Server {
     fn run_with(self, prepare: impl FnOnce(Stopper) -> Result<()>) -> Result<()> {
         let runtime = runtime()?;
         let stopper = self.stopper();
-        let Self { listener, app, guard, tls, stop, .. } = self;
-        let service = TowerToHyperService::new(crate::router(Arc::clone(&app), guard));
+        let Self { listener, app, guard, tls, pages, stop, .. } = self;
+        let service = TowerToHyperService::new(crate::router(Arc::clone(&app), guard, pages.as_deref()));
         let served = runtime.block_on(async {
             prepare(stopper)?;
             let tidy = tokio::spawn(leave_idle_writers(Arc::clone(&app)));

@@ -26,6 +26,8 @@ pub struct ServerOptions {
     pub insecure_no_token: bool,
     /// Files of the certificate chain and of its private key, as PEM: with them, it speaks HTTPS only.
     pub tls: Option<TlsFiles>,
+    /// Folder of an installed `mlflow` package, or of the pages in it: MLflow's own pages are served under `/mlflow/`.
+    pub mlflow_ui: Option<PathBuf>,
 }
 
 /// Files for TLS.
@@ -52,6 +54,7 @@ impl Default for ServerOptions {
             token_file: None,
             insecure_no_token: false,
             tls: None,
+            mlflow_ui: None,
         }
     }
 }

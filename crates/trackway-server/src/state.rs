@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use crate::native::Changes;
 use crate::writers::Writers;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -14,12 +15,15 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// Writers of the runs that are being logged to.
     pub(crate) writers: Writers,
+    /// What pages were told of runs that change.
+    pub(crate) changes: Changes,
     /// One for each file that is on its way in or out: each holds a thread that may block.
     pub(crate) transfers: Arc<Semaphore>,
 }
 
 impl App {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, writers: Writers::new(), transfers: Arc::new(Semaphore::new(MOST_TRANSFERS)) }
+        let transfers = Arc::new(Semaphore::new(MOST_TRANSFERS));
+        Self { store, writers: Writers::new(), changes: Changes::new(), transfers }
     }
 }

@@ -12,7 +12,10 @@ use crate::format::segment::{Footer, Trailer, decode_section, encode_section};
 use crate::format::wire::{self, Reader, put_varint};
 use crate::limits;
 use crate::segment::Head;
-use crate::types::{Experiment, ExperimentId, FileId, LifecycleStage, ModelVersion, RegisteredModel, RunId};
+use crate::types::{
+    Experiment, ExperimentId, FileId, LifecycleStage, LoggedModel, LoggedModelId, ModelMetric, ModelVersion,
+    RegisteredModel, RunId,
+};
 
 const ID: FileId = FileId([7; 16]);
 
@@ -276,4 +279,35 @@ pub fn model(bytes: &[u8]) {
         assert_eq!(decode(&stored, &stem), Ok(model));
     }
     let _ = decode(&edited(&stored, edits), &stem);
+}
+
+/// A logged model's file, and a piece of its metrics.
+pub fn logged_model(bytes: &[u8]) {
+    use crate::format::logged_model::{ModelFile, PieceName, blank, decode, decode_piece, encode, put_metrics};
+    let experiment = ExperimentId::new(7);
+    // NaN differs from itself: what is written again is compared by its bytes.
+    if let Ok(file) = decoding("a logged model", |_| bytes.len(), || decode(bytes, experiment)) {
+        let stored = encode(&file);
+        assert_eq!(decode(&stored, experiment).map(|file| encode(&file)), Ok(stored));
+    }
+    if let Ok(metrics) = decoding("metrics of a model", |_| bytes.len(), || decode_piece(bytes)) {
+        let mut stored = Vec::new();
+        put_metrics(&mut stored, &metrics);
+        assert_eq!(decode_piece(&stored).map(|again| again.len()), Ok(metrics.len()));
+    }
+    let (edits, name) = split(bytes, 8);
+    let metric = |step: i64| ModelMetric::new("acc", 0.5, step, RunId::from_bytes([9; 16])).dataset("train", "d1");
+    let model = LoggedModel {
+        name: String::from_utf8_lossy(name).into_owned(),
+        source_run_id: Some(RunId::from_bytes([3; 16])),
+        params: [("depth".to_owned(), "3".to_owned())].into(),
+        metrics: vec![metric(-1), metric(i64::MAX)],
+        ..blank(LoggedModelId::from_bytes([7; 16]), experiment)
+    };
+    let file = ModelFile { model, pieces: vec![PieceName { salt: 5, count: 300 }] };
+    let stored = encode(&file);
+    if file.model.name.len() < 1000 {
+        assert_eq!(decode(&stored, experiment), Ok(file));
+    }
+    let _ = (decode(&edited(&stored, edits), experiment), decode_piece(&edited(&stored, edits)));
 }

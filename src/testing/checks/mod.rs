@@ -12,7 +12,7 @@ mod forged;
 mod names;
 mod packs;
 
-pub use bytes::{catalog_entry, codec, experiment, footer, frame, header, model, record};
+pub use bytes::{catalog_entry, codec, experiment, footer, frame, header, logged_model, model, record};
 pub use catalogs::{catalog, catalog_forged, filter};
 pub use files::{log, segment, store_files};
 pub use forged::{log_forged, segment_forged};
@@ -25,7 +25,7 @@ use super::{Op, Setup, run_ops};
 pub type Check = fn(&[u8]);
 
 /// Every check by the name of its fuzz target.
-pub const ALL: [(&str, Check); 19] = [
+pub const ALL: [(&str, Check); 20] = [
     ("catalog", catalog),
     ("catalog_entry", catalog_entry),
     ("catalog_forged", catalog_forged),
@@ -37,6 +37,7 @@ pub const ALL: [(&str, Check); 19] = [
     ("header", header),
     ("log", log),
     ("log_forged", log_forged),
+    ("logged_model", logged_model),
     ("model", model),
     ("names", names),
     ("pack", pack),

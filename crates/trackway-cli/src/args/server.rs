@@ -40,6 +40,9 @@ pub struct ServerArgs {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
     pub tls_key: Option<PathBuf>,
+    /// Serve MLflow's own pages under /mlflow/, from this folder of an installed mlflow package
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub mlflow_ui: Option<PathBuf>,
     /// Say more of what happens; twice for each connection
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,

@@ -19,6 +19,7 @@ pub(crate) fn run(args: ServerArgs, context: &mut Context, with_browser: bool) -
         allowed_hosts: args.allowed_hosts,
         token_file: args.token_file,
         insecure_no_token: args.insecure_no_token,
+        mlflow_ui: args.mlflow_ui,
         tls: args.tls_cert.zip(args.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
     };
     let store = context.open_or_create()?;

@@ -4,8 +4,8 @@ use crate::harness::{Place, files, points, told};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use trackway::{
-    DatasetInput, ExperimentId, Filter, LifecycleStage, NewModel, NewModelVersion, NewRun, RunId, RunStatus, RunWriter,
-    StatusCause, Store,
+    DatasetInput, ExperimentId, Filter, LifecycleStage, LoggedModel, ModelLink, ModelMetric, NewLoggedModel, NewModel,
+    NewModelVersion, NewRun, RunId, RunStatus, RunWriter, StatusCause, Store,
 };
 use trackway_import::{CopyOptions, Error, Report, STATUS_TAG, copy, keep_going};
 
@@ -315,4 +315,36 @@ fn registered_models_are_copied_with_their_numbers_and_merged() {
     assert!(copied(&from, &to).is_unchanged());
     let some = CopyOptions { filter: Some(Filter::new("run_name = 'none'").unwrap()) };
     assert_eq!(copy(&from, &place.store("third"), &some, &mut keep_going).unwrap().models, 0);
+}
+
+#[test]
+fn logged_models_and_the_links_to_them_are_copied() {
+    let place = Place::new();
+    let (from, to) = (place.store("from"), place.store("to"));
+    let digits = from.create_experiment("digits").unwrap();
+    let run = from.create_run(NewRun::new(digits)).unwrap();
+    let new = NewLoggedModel::new(digits).name("tree").run(run.id()).param("depth", "3");
+    let model = from.create_logged_model(new).unwrap().id;
+    from.log_model_metrics(model, &[ModelMetric::new("acc", 0.5, 1, run.id())]).unwrap();
+    from.logged_model_artifacts(model).unwrap().put_bytes("weights", b"w").unwrap();
+    run.log_model_output(model, 1).unwrap();
+    run.finish().unwrap();
+    assert_eq!(copied(&from, &to).models, 1);
+    let (there, here) = (from.logged_model(model).unwrap(), to.logged_model(model).unwrap());
+    let digits = to.experiment_by_name("digits").unwrap().id;
+    assert_eq!(here, LoggedModel { experiment_id: digits, ..there });
+    assert_eq!(to.logged_model_artifacts(model).unwrap().read("weights").unwrap(), b"w");
+    assert_eq!(to.run(run.id()).unwrap().models, [ModelLink::output(model, 1)]);
+    let before = files(&place.path("to"));
+    assert!(copied(&from, &to).is_unchanged() && files(&place.path("to")) == before);
+    // What came later on either side is on both.
+    let again = from.resume_run(run.id()).unwrap();
+    again.log_model_input(model).unwrap();
+    again.finish().unwrap();
+    from.log_model_metrics(model, &[ModelMetric::new("acc", 0.75, 2, run.id())]).unwrap();
+    to.set_logged_model_tags(model, &[("here", "only")]).unwrap();
+    assert_eq!(copied(&from, &to).models, 1);
+    let here = to.logged_model(model).unwrap();
+    assert_eq!((here.metrics.len(), here.tags["here"].as_str()), (2, "only"));
+    assert_eq!(to.run(run.id()).unwrap().models, [ModelLink::input(model), ModelLink::output(model, 1)]);
 }

@@ -11,6 +11,7 @@ use crate::reply::Reply;
 use crate::state::App;
 use axum::Router;
 use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -97,7 +98,7 @@ async fn of_run(State(app): State<Arc<App>>, request: Request) -> Response {
         let path = asked.need("path")?.to_owned();
         places::check(&path)?;
         let (artifacts, _) = places::of_run(app, asked.run().ok_or_else(|| missing("run_id"))?)?;
-        open(&Place { artifacts, path })
+        open(&artifacts, &path, &path)
     };
     transfer::send(&app, request.headers(), find).await.unwrap_or_else(IntoResponse::into_response)
 }
@@ -110,7 +111,7 @@ async fn of_version(State(app): State<Arc<App>>, request: Request) -> Response {
         let uri = download_uri(app, asked.get("name").unwrap_or_default(), asked.get("version").unwrap_or_default())?;
         let place = source(app, &uri)?.ok_or_else(|| no_such(path))?;
         let path = if place.path.is_empty() { path.to_owned() } else { format!("{}/{path}", place.path) };
-        open(&Place { artifacts: place.artifacts, path })
+        open(&place.artifacts, &path, &path)
     };
     transfer::send(&app, request.headers(), find).await.unwrap_or_else(IntoResponse::into_response)
 }
@@ -130,7 +131,7 @@ async fn of_model(State(app): State<Arc<App>>, Path(model_id): Path<String>, req
         let path = asked.need("artifact_file_path")?.to_owned();
         places::check(&path)?;
         let (artifacts, _) = places::of_model(app, &find_model(app, &model_id)?)?;
-        open(&Place { artifacts, path })
+        open(&artifacts, &path, &path)
     };
     transfer::send(&app, request.headers(), find).await.unwrap_or_else(IntoResponse::into_response)
 }
@@ -144,12 +145,11 @@ async fn upload(State(app): State<Arc<App>>, request: Request) -> Response {
         Ok((places::of_run(app, given)?.0, path.to_owned()))
     };
     let body = request.into_body();
-    match axum::body::HttpBody::is_end_stream(&body) {
-        true => return Error::invalid("Request must specify data.").into_response(),
-        false => {}
+    if axum::body::HttpBody::is_end_stream(&body) {
+        return Error::invalid("Request must specify data.").into_response();
     }
     match transfer::receive(&app, body, MAX_PAGE_UPLOAD, find).await {
-        Ok(_) => Reply::empty().into_response(),
+        Ok(_) => StatusCode::OK.into_response(),
         Err(error) => error.into_response(),
     }
 }
@@ -196,8 +196,12 @@ fn run_uri(app: &App, given: &str) -> Result<String> {
 fn not_presigned(what: &str, uri: &str) -> Error {
     let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
     match scheme {
+        "mlflow-artifacts" | "http" | "https" if what == "download" => Error::invalid(format!(
+            "Presigned download is not supported for runs with proxied artifact storage (artifact URI scheme: {scheme}). This \
+             endpoint requires a run with a direct cloud storage artifact URI."
+        )),
         "mlflow-artifacts" | "http" | "https" => Error::invalid(format!(
-            "Presigned {what} is not supported for proxied artifact storage (artifact URI scheme: {scheme}). This endpoint \
+            "Presigned upload is not supported for proxied artifact storage (artifact URI scheme: {scheme}). This endpoint \
              requires a direct cloud storage artifact URI."
         )),
         _ => {

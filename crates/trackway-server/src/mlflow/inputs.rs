@@ -52,7 +52,7 @@ fn log_inputs(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
 fn log_outputs(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let given = fields.required_text("run_id")?;
     let models = models(fields)?;
-    if models.is_empty() {
+    if !fields.has("models")? {
         return Err(super::request::missing("models"));
     }
     let (run, _) = find_active_run(app, given)?;

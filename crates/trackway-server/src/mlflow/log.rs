@@ -238,6 +238,9 @@ fn params_differ(app: &App, id: RunId, given: &str, params: &[(&str, &str)]) -> 
     ))
 }
 
+/// Steps, timestamps and values of a metric.
+type Columns = (Vec<i64>, Vec<i64>, Vec<f64>);
+
 /// Points of one step and time are a row, which shares both; the others of a metric are columns.
 fn write_metrics(writer: &RunWriter, metrics: &[Logged<'_>]) -> trackway::Result<()> {
     if let [metric] = metrics {
@@ -259,7 +262,7 @@ fn write_metrics(writer: &RunWriter, metrics: &[Logged<'_>]) -> trackway::Result
             _ => again.push(metric),
         }
     }
-    let mut alone: BTreeMap<&str, (Vec<i64>, Vec<i64>, Vec<f64>)> = BTreeMap::new();
+    let mut alone: BTreeMap<&str, Columns> = BTreeMap::new();
     for row in &rows {
         if row.len() > 1 {
             let Some(Point { step, timestamp, .. }) = row.first().map(|metric| metric.point) else { continue };

@@ -12,6 +12,7 @@ use crate::state::App;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use trackway::{
     ExperimentId, LifecycleStage, LoggedModel, LoggedModelId, LoggedModelStatus, ModelMetric, ModelOrder,
@@ -223,7 +224,7 @@ fn set_tags(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let given = fields.required_text("model_id")?;
     let tags = super::experiments::pairs(fields, "tags")?;
     app.store.set_logged_model_tags(model_id(given)?, &tags).map_err(|error| refused(error, given))?;
-    answer(app, &find_any(app, given)?)
+    Ok(Reply::empty())
 }
 
 fn delete_tag(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
@@ -284,9 +285,8 @@ fn search(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let page = app.store.search_logged_models(&query)?;
     let mut locations: BTreeMap<ExperimentId, String> = BTreeMap::new();
     for model in &page.found {
-        if !locations.contains_key(&model.experiment_id) {
-            let location = artifact_location(&app.store.experiment(model.experiment_id)?);
-            locations.insert(model.experiment_id, location);
+        if let Entry::Vacant(place) = locations.entry(model.experiment_id) {
+            place.insert(artifact_location(&app.store.experiment(model.experiment_id)?));
         }
     }
     let shape = |model| ModelShape::new(model, locations.get(&model.experiment_id).map_or("", String::as_str));

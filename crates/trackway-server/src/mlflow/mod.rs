@@ -6,6 +6,7 @@
 mod artifacts;
 mod error;
 mod experiments;
+mod graphql;
 mod history;
 mod inputs;
 mod log;
@@ -22,9 +23,12 @@ mod server_info;
 mod shapes;
 mod transfer;
 mod validate;
+mod web;
 
 pub(crate) use error::{Code, Error, Result};
 pub(crate) use request::Fields;
+pub(crate) use shapes::{LOCATION_TAG, stage};
+pub(crate) use web::{find_pages, router as web_router};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use {
     history::{place_of, token_of},
@@ -40,6 +44,7 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// The release of MLflow whose API this is; clients ask for it before they use what newer servers have.
@@ -91,23 +96,25 @@ impl Route {
     }
 }
 
+/// The endpoints that are plain handlers.
+const TABLES: &[&[Route]] = &[
+    experiments::ROUTES,
+    runs::ROUTES,
+    log::ROUTES,
+    search::ROUTES,
+    history::ROUTES,
+    sample::ROUTES,
+    server_info::ROUTES,
+    inputs::ROUTES,
+    logged_models::ROUTES,
+    artifacts::ROUTES,
+    registry::ROUTES,
+    // One line for each other table.
+];
+
 /// All endpoints of MLflow that are served.
 pub(crate) fn router() -> Router<Arc<App>> {
-    let tables: &[&[Route]] = &[
-        experiments::ROUTES,
-        runs::ROUTES,
-        log::ROUTES,
-        search::ROUTES,
-        history::ROUTES,
-        sample::ROUTES,
-        server_info::ROUTES,
-        inputs::ROUTES,
-        logged_models::ROUTES,
-        artifacts::ROUTES,
-        registry::ROUTES,
-        // One line for each other table.
-    ];
-    let router = tables.iter().copied().flatten().fold(Router::new(), add);
+    let router = TABLES.iter().copied().flatten().fold(Router::new(), add);
     // One line here for each part that is no table of handlers.
     let router = router.merge(proxy::router()).merge(artifacts::router());
     router.fallback(no_such_endpoint).method_not_allowed_fallback(wrong_method)
@@ -116,14 +123,18 @@ pub(crate) fn router() -> Router<Arc<App>> {
 fn add(mut router: Router<Arc<App>>, route: &Route) -> Router<Arc<App>> {
     let prefixes: &[&str] = if route.ajax_only { &["/ajax-api"] } else { &["/api", "/ajax-api"] };
     for prefix in prefixes {
-        let handler = route.handler;
         let path = format!("{prefix}/{}.0{}", route.since, route.path);
-        let answer = move |State(app): State<Arc<App>>, params: RawPathParams, request: Request| {
-            answer(app, handler, params, request)
-        };
-        router = router.route(&path, on(route.method, answer));
+        router = router.route(&path, on(route.method, wrap(route.handler)));
     }
     router
+}
+
+/// An answer in the making.
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// A handler as axum takes it.
+fn wrap(handler: Handler) -> impl Fn(State<Arc<App>>, RawPathParams, Request) -> Answering + Clone {
+    move |State(app), params, request| Box::pin(answer(app, handler, params, request))
 }
 
 async fn answer(app: Arc<App>, handler: Handler, params: RawPathParams, request: Request) -> Response {

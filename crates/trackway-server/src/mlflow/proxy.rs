@@ -1,7 +1,7 @@
 //! Artifacts through the server: `mlflow-artifacts`. A file is put, sent, listed and deleted by its path below the root of all
 //! artifacts.
 
-use super::places::{self, Place, percent_decode};
+use super::places::{self, percent_decode};
 use super::{Code, Error, Result, transfer};
 use crate::blocking;
 use crate::reply::Reply;
@@ -93,21 +93,20 @@ async fn download(State(app): State<Arc<App>>, request: Request) -> Response {
     };
     let open = move |app: &App| {
         let place = places::find(app, &path)?.ok_or_else(|| no_such(&path))?;
-        open(&place)
+        open(&place.artifacts, &place.path, &path)
     };
     transfer::send(&app, request.headers(), open).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// Opens a file for sending, with what a browser shall call it.
-pub(super) fn open(place: &Place) -> Result<(ArtifactFile, String)> {
-    places::check(&place.path)?;
-    let name = place.path.rsplit('/').next().unwrap_or_default().to_owned();
-    match place.artifacts.open(&place.path) {
+/// Opens a file for sending, with what a browser shall call it. `asked`: its path in errors.
+pub(super) fn open(artifacts: &Artifacts, path: &str, asked: &str) -> Result<(ArtifactFile, String)> {
+    let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+    match artifacts.open(path) {
         Ok(file) => Ok((file, name)),
-        Err(trackway::Error::NotFound { .. }) if !place.artifacts.list(&place.path)?.is_empty() => {
-            Err(Error::invalid(format!("Artifact path refers to a directory, not a file: '{}'", place.path)))
+        Err(trackway::Error::NotFound { .. }) if !artifacts.list(path)?.is_empty() => {
+            Err(Error::invalid(format!("Artifact path refers to a directory, not a file: '{asked}'")))
         }
-        Err(trackway::Error::NotFound { .. }) => Err(no_such(&place.path)),
+        Err(trackway::Error::NotFound { .. }) => Err(no_such(asked)),
         Err(error) => Err(error.into()),
     }
 }
@@ -153,6 +152,6 @@ async fn multipart() -> Error {
 }
 
 async fn presigned() -> Error {
-    let message = "Presigned URLs are not supported for the current artifact repository";
+    let message = "Multipart download is not supported for the current artifact repository";
     Error::new(Code::NotImplemented, message)
 }

@@ -63,6 +63,11 @@ impl Decoded {
         Ok(Self { object, is_query: false })
     }
 
+    /// The fields of an object, as if it came in a body.
+    pub(crate) fn from_object(object: Map<String, Value>) -> Self {
+        Self { object, is_query: false }
+    }
+
     pub(crate) fn fields(&self) -> Fields<'_> {
         Fields { object: &self.object, is_query: self.is_query }
     }
@@ -174,6 +179,11 @@ impl<'a> Fields<'a> {
         self.scalar(name).map(|value| value.and_then(Value::as_str) == Some(""))
     }
 
+    /// Whether the field is there.
+    pub(crate) fn has(self, name: &str) -> Result<bool> {
+        self.value(name).map(|value| value.is_some())
+    }
+
     /// A text, also an empty one.
     pub(crate) fn text(self, name: &str) -> Result<Option<&'a str>> {
         match self.scalar(name)? {
@@ -256,6 +266,11 @@ impl<'a> Fields<'a> {
         };
         let object = |item: &'a Value| item.as_object().map(|object| Self { object, is_query: false });
         list.iter().map(|item| object(item).ok_or_else(|| wrong_type(name, value))).collect()
+    }
+
+    /// An object as it was sent.
+    pub(crate) fn raw_object(self, name: &str) -> Result<Option<&'a Map<String, Value>>> {
+        Ok(self.object(name)?.map(|fields| fields.object))
     }
 
     /// An object.

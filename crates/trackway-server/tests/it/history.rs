@@ -88,7 +88,7 @@ fn what_has_no_points_is_empty_and_what_is_wrong_is_refused() {
     for empty in [
         format!("run_id={id}&metric_key=b"),
         format!("run_id={nobody}&metric_key=a"),
-        format!("run_id=abc&metric_key=a"),
+        "run_id=abc&metric_key=a".to_owned(),
     ] {
         assert_eq!(server.get(&format!("metrics/get-history?{empty}")).ok(), json!({}), "{empty}");
     }

@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod artifacts;
+mod browser;
 mod experiments;
 mod history;
 mod inputs;
 mod log;
 mod logged_models;
+mod mlflow_pages;
+mod native;
+mod native_charts;
 mod python;
 mod registry;
 mod runs;
@@ -14,3 +18,4 @@ mod search;
 mod security;
 mod server;
 mod start;
+mod ui;

@@ -7,8 +7,9 @@ mod versions;
 
 pub(super) use source::download_uri;
 
-use super::request::{Fields, missing};
+use super::request::{Fields, invalid_value};
 use super::{Error, Result, Route, validate};
+use serde_json::json;
 use trackway::{ModelVersion, RegisteredModel};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -45,13 +46,15 @@ const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 /// Checks the name of a registered model.
 fn check_name(what: &str, name: &str) -> Result<()> {
     if name.trim().is_empty() {
-        return Err(missing(what));
+        return Err(Error::invalid(format!("Missing value for required parameter '{what}'.")));
     }
     if name.contains(['/', ':']) {
         return Err(Error::invalid(format!("Invalid model name '{name}'. Names cannot contain '/' or ':'.")));
     }
     if name == "." || name.starts_with("..") {
-        return Err(Error::invalid(format!("Invalid model name '{name}': it would be another place in a path")));
+        let reason = "Names may be treated as files in certain cases, and must not resolve to other names when treated as such. \
+                      This name would resolve to ";
+        return Err(Error::invalid(invalid_value(what, &json!(name), &format!("{reason}'{name}'"))));
     }
     Ok(())
 }
@@ -73,7 +76,7 @@ fn version_number(given: &str) -> Result<Option<u32>> {
     let digits = given.trim();
     let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(digits);
     if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Error::invalid(format!("Model version must be an integer, got '{given}'")));
+        return Err(Error::invalid(format!("Parameter 'version' must be an integer, got '{given}'.")));
     }
     Ok(digits.strip_prefix('+').unwrap_or(digits).parse().ok())
 }

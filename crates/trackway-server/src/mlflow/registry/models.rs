@@ -77,7 +77,7 @@ pub(super) fn search(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let after = fields.text("page_token")?.filter(|token| !token.is_empty());
     let limit = given.unwrap_or(PAGE);
     if limit > MAX_PAGE {
-        return Err(wrong_type("max_results", &json!(limit)));
+        return Err(wrong_type("max_results", &json!(limit.to_string())));
     }
     let limit = usize::try_from(limit)
         .map_err(|_| Error::invalid(format!("Invalid value {limit} for parameter 'max_results' supplied.")))?;
@@ -126,10 +126,9 @@ pub(super) fn delete_tag(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
 
 /// Checks the form of an alias, which may be `latest` where one is looked for.
 fn check_alias(alias: &str) -> Result<()> {
-    if let Some(found) = alias.chars().find(|next| !(next.is_alphanumeric() || matches!(next, '_' | '-'))) {
+    if !alias.chars().all(|next| next.is_alphanumeric() || matches!(next, '_' | '-')) {
         return Err(Error::invalid(format!(
-            "Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-), but no \
-             {found:?}."
+            "Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-)."
         )));
     }
     validate::length("Registered model alias name", MAX_ALIAS, alias)

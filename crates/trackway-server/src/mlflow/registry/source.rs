@@ -26,6 +26,20 @@ pub(super) struct Source {
     pub(super) model: Option<String>,
 }
 
+/// Refuses a source that makes whoever reads it connect to a host of its author's choice.
+pub(super) fn check_host(given: &str) -> Result<()> {
+    const WITH_HOSTS: [&str; 9] = ["ftp", "sftp", "hdfs", "viewfs", "http", "https", "r2", "b2", "abfss"];
+    let uri = Uri::new(given);
+    let scheme = uri.scheme.as_str();
+    if WITH_HOSTS.contains(&scheme) || scheme == "mlflow-artifacts" && !uri.authority.is_empty() {
+        return Err(Error::invalid(format!(
+            "'source' cannot use the '{scheme}' scheme: the '{scheme}' scheme addresses a host other than the tracking \
+             server's configured artifact storage, so the server would connect to the host named in the URI."
+        )));
+    }
+    Ok(())
+}
+
 /// The source of a version of a prompt.
 pub(super) fn of_prompt(given: &str) -> Result<Source> {
     if !PROMPT_SOURCES.contains(&given) {
@@ -283,7 +297,7 @@ fn not_there(error: Error, given: &str, what: &str) -> Error {
 fn parts(uri: &str) -> Option<(String, String, Vec<String>)> {
     let uri = Uri::new(uri);
     let parts = uri.path.split('/').filter(|part| !part.is_empty());
-    let parts = parts.map(|part| all_decoded(part)).collect::<Option<Vec<_>>>()?;
+    let parts = parts.map(all_decoded).collect::<Option<Vec<_>>>()?;
     Some((uri.scheme, uri.authority.to_ascii_lowercase(), parts))
 }
 

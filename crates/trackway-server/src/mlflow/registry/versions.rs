@@ -28,6 +28,7 @@ pub(super) fn create(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let run_link = fields.text("run_link")?.unwrap_or_default();
     let description = fields.text("description")?.unwrap_or_default();
     let model = fields.text("model_id")?;
+    source::check_host(given)?;
     let prompt_tag = tags.iter().rev().find(|(key, _)| key == PROMPT_TAG);
     let is_prompt = prompt_tag.is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"));
     let checked = if is_prompt { source::of_prompt(given)? } else { source::check(app, given, run, model)? };
@@ -94,10 +95,10 @@ pub(super) fn search(app: &Arc<App>, fields: Fields<'_>) -> Result<Reply> {
     let order = fields.texts("order_by")?;
     let after = fields.text("page_token")?.filter(|token| !token.is_empty());
     if limit > MAX_PAGE {
-        return Err(wrong_type("max_results", &json!(limit)));
+        return Err(wrong_type("max_results", &json!(limit.to_string())));
     }
     let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).ok_or_else(|| {
-        Error::invalid(format!("Invalid value for max_results. It must be a positive number, but got {limit}"))
+        Error::invalid(format!("Invalid value for max_results. It must be a positive integer, but got {limit}"))
     })?;
     let mut query = Query::<ModelVersion>::new().mlflow_filter(filter)?.mlflow_order_by(&order)?.limit(limit);
     if let Some(after) = after {

@@ -5,6 +5,18 @@ import re
 WORDING = "the same error in other words: MLflow's show its database, its classes or its settings"
 
 RULES = [
+    # Artifacts, logged models and the registry.
+    (r"models: .*(filter|order|bad token|page of another|search models|search versions).*", r"message", "what is wrong with a query is told by its place"),
+    (r"models: .*backslash", r".*", "a name with a backslash is none on other systems, and stores are moved between them"),
+    (r"models: (proxy get, a folder)", r"detail|error_code|message", "one form for all errors"),
+    (r"models: get-artifact, a folder", r"message", "the path is that of the request"),
+    (r"models: search by (dataset|context)", r"runs\[0\]\.inputs\.model_inputs", "MLflow leaves the models out of searches that runs/get has"),
+    (r"models: log-model, too little", r"message", "MLflow lists what is missing in random order"),
+    (r"models: log-model, no object", r"status|<answer>", "MLflow fails: 500"),
+    (r"models: search datasets name", r"models", "MLflow's server takes a digest that is not given for none, and finds nothing"),
+    (r"models: version, file", r"message", "the source is told as it was given"),
+    (r"models: version, http proxy", r"message", "this server has no such variable"),
+    (r"models: renamed to a taken one", r"message", "MLflow shows its SQL"),
     (r"experiment: (create, taken|rename, taken)|deleted: its name is taken|run: create, no experiment|"
      r"experiment: create, long location", "message", WORDING),
     (r"(runs|experiments): bad (filter|order).*", "message", "a filter or order that is not understood is shown by its place"),

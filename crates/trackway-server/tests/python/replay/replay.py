@@ -37,8 +37,11 @@ MASKED = {
 # Fields of errors that no client reads.
 IGNORED = {"sqlstate", "error_class", "stack_trace"}
 # Fields in which a short id may be a part of a text, and where it stands in messages.
-WITH_IDS = {"experiment_id", "artifact_location", "artifact_uri", "root_uri", "source"}
-ID_IN_MESSAGE = r"(?<=id=){0}(?![\w.])|(?<=id ){0}(?![\w.])|(?<=experiment ){0}(?![\w.])|(?<=ID '){0}(?=')"
+WITH_IDS = {"experiment_id", "artifact_location", "artifact_uri", "root_uri"}
+ID_IN_MESSAGE = (
+    r"(?<=id=){0}(?![\w.])|(?<=id ){0}(?![\w.])|(?<=experiment ){0}(?![\w.])|(?<=ID '){0}(?=')"
+    r"|(?<=mlflow-artifacts:/){0}(?=/)|(?<='){0}(?=/)"
+)
 # Lists without an order of their own, and what tells their items apart.
 UNORDERED = {"metrics": ("key", "run_id", "step", "timestamp"), "params": ("key",), "tags": ("key",)}
 # ... but where a list of metrics is a history.
@@ -152,7 +155,7 @@ class Server:
                     value = value.replace(own, f"<{name}>")
                 elif key in WITH_IDS:
                     value = re.sub(rf"(?<![\w<-]){re.escape(own)}(?![\w>-])", f"<{name}>", value)
-                elif key == "message":
+                elif key in ("message", "source"):
                     value = re.sub(ID_IN_MESSAGE.format(re.escape(own)), f"<{name}>", value)
         return value
 
