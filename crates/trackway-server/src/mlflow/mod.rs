@@ -129,10 +129,11 @@ fn add(mut router: Router<Arc<App>>, route: &Route) -> Router<Arc<App>> {
     router
 }
 
+/// An answer in the making.
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
 /// A handler as axum takes it.
-fn wrap(
-    handler: Handler,
-) -> impl Fn(State<Arc<App>>, RawPathParams, Request) -> Pin<Box<dyn Future<Output = Response> + Send>> + Clone {
+fn wrap(handler: Handler) -> impl Fn(State<Arc<App>>, RawPathParams, Request) -> Answering + Clone {
     move |State(app), params, request| Box::pin(answer(app, handler, params, request))
 }
 

@@ -184,9 +184,9 @@ fn what_changes_is_told_to_who_asks() {
         assert_eq!((&first["runs"], &first["all"]), (&json!([]), &json!(false)));
         let mut since = first["version"].as_u64().unwrap();
         run.log_metric("loss", 20_000, 2.0).unwrap();
-        assert_eq!(changed(&server, &question, &mut since), [id.clone()], "points");
+        assert_eq!(changed(&server, &question, &mut since), std::slice::from_ref(&id), "points");
         ask(&server, "PATCH", &format!("runs/{id}"), &json!({ "tags": { "a": since.to_string() } })).ok();
-        assert_eq!(changed(&server, &question, &mut since), [id.clone()], "an edit");
+        assert_eq!(changed(&server, &question, &mut since), std::slice::from_ref(&id), "an edit");
     }
     let mut since = ask(&server, "POST", "changes", &json!({ "experiment": "0" })).ok()["version"].as_u64().unwrap();
     let second = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
