@@ -16,6 +16,9 @@ mod native;
 mod options;
 mod reply;
 mod state;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 mod tls;
 mod token;
 mod ui;

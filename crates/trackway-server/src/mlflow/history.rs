@@ -164,11 +164,11 @@ pub(super) fn by_value(a: f64, b: f64) -> Ordering {
 }
 
 /// A page's last point, for the next page: three numbers of 64 bits in hexadecimal digits.
-fn token_of(point: Point) -> String {
+pub(crate) fn token_of(point: Point) -> String {
     format!("{:016x}{:016x}{:016x}", point.timestamp, point.step, point.value.to_bits())
 }
 
-fn place_of(token: &str) -> Result<Point> {
+pub(crate) fn place_of(token: &str) -> Result<Point> {
     let number = |at: usize| {
         let digits = token.get(at..at + 16).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
         u64::from_str_radix(digits, 16).ok()

@@ -26,6 +26,12 @@ mod validate;
 pub(crate) use error::{Code, Error, Result};
 pub(crate) use request::Fields;
 pub(crate) use shapes::{LOCATION_TAG, stage};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use {
+    history::{place_of, token_of},
+    request::Decoded,
+    validate::normal_path,
+};
 
 use crate::blocking;
 use crate::reply::Reply;

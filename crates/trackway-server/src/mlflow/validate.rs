@@ -133,7 +133,7 @@ pub(crate) fn experiment_id(text: &str) -> Result<ExperimentId> {
 }
 
 /// What a path is called when it is brought into its normal form, by the rules of POSIX.
-fn normal_path(path: &str) -> String {
+pub(crate) fn normal_path(path: &str) -> String {
     let is_absolute = path.starts_with('/');
     // Two slashes at the beginning, and no more, may mean something of their own.
     let root = if path.starts_with("//") && !path.starts_with("///") {
