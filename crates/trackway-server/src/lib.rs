@@ -2,7 +2,7 @@
 //! browser needs.
 //!
 //! The engine stays synchronous: connections live on a few async threads, and each request's work is done on a thread
-//! that may block ([`blocking`]). `mlflow/` is MLflow's wire, one file a resource; `native/` is Trackway's own JSON API,
+//! that may block (`blocking`). `mlflow/` is MLflow's wire, one file a resource; `native/` is Trackway's own JSON API,
 //! which its pages use. Nothing is acknowledged before the engine's call has returned.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
