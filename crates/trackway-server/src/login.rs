@@ -1,9 +1,9 @@
 //! How a browser shows the token: once, on a page, for a cookie that scripts cannot read.
 
+use crate::body;
 use crate::guard::Guard;
 use crate::token::Token;
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
@@ -38,8 +38,9 @@ async fn ask() -> Response {
 }
 
 async fn log_in(State(guard): State<Arc<Guard>>, request: Request) -> Response {
-    let Ok(body) = to_bytes(request.into_body(), FORM_BYTES).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    let body = match body::read(request.into_body(), FORM_BYTES).await {
+        Ok(body) => body,
+        Err(unread) => return unread.status.into_response(),
     };
     let (mut given, mut next) = (String::new(), String::new());
     for (name, value) in form_urlencoded::parse(&body) {

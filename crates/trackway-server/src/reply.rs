@@ -9,10 +9,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use trackway::ArtifactFile;
 
 /// Bytes that are handed over at a time, and how many such pieces wait for a slow reader.
 const PIECE_BYTES: usize = 64 << 10;
 const PIECES_WAITING: usize = 4;
+
+/// Bytes of a file that are read at a time.
+const READ_BYTES: usize = 256 << 10;
 
 /// How long a reader may take no piece before its answer is given up: it holds a thread meanwhile.
 const READER_PATIENCE: Duration = Duration::from_secs(60);
@@ -58,6 +62,22 @@ impl IntoResponse for Reply {
 /// A body that is written while it is sent, on a thread that may block.
 pub(crate) fn body(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static) -> Body {
     Body::from_stream(pieces(Box::new(write)))
+}
+
+/// Writes a part of a file, from one place up to another: as much as was announced, should the file have grown.
+pub(crate) fn copy(file: &ArtifactFile, from: u64, to: u64, out: &mut dyn io::Write) -> io::Result<()> {
+    let (mut at, mut buffer) = (from, vec![0; READ_BYTES]);
+    while at < to {
+        let room = buffer.len().min(usize::try_from(to - at).unwrap_or(usize::MAX));
+        let Some(room) = buffer.get_mut(..room) else { break };
+        let read = file.read_at(room, at).map_err(io::Error::other)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        out.write_all(room.get(..read).unwrap_or_default())?;
+        at += read as u64;
+    }
+    Ok(())
 }
 
 /// The document in pieces, as fast as they are taken.

@@ -41,7 +41,8 @@ pub(crate) fn run(url: &str, plan: &Plan, server: Option<Process>) {
             std::thread::sleep(Duration::from_millis(50));
         }
         if let Some(server) = server.as_mut() {
-            println!("under load: {:.1} MiB, at most {:.1} MiB", server.mib("VmRSS"), server.mib("VmHWM"));
+            let [all, most, own] = ["VmRSS", "VmHWM", "RssAnon"].map(|name| server.mib(name));
+            println!("under load: {all:.1} MiB, at most {most:.1} MiB, without mapped files {own:.1} MiB");
             killed.store(true, Ordering::SeqCst);
             server.kill();
         }

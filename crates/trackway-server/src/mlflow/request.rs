@@ -5,11 +5,11 @@
 //! error names. Where a value does not fit, the error is the one of MLflow's own check.
 
 use super::{Error, Result};
-use axum::body::Body;
+use crate::body;
+use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request};
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Map, Value};
-use std::time::Duration;
 
 /// Longest body of a request that is read into memory, in bytes: a dataset's profile is the longest text that MLflow takes,
 /// 16 MiB, and may come with a schema.
@@ -18,9 +18,6 @@ const BODY_BYTES: usize = 24 << 20;
 /// Most values in a body. One takes 2 bytes of JSON and some 32 of memory, so this and not the body's length bounds what
 /// a request needs; a full log-batch has 8 thousand.
 const BODY_VALUES: usize = 1 << 18;
-
-/// How long a client may take to send a body.
-const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
 const SEE_DOCS: &str = "See the API docs for more information about request parameters.";
 
@@ -127,19 +124,8 @@ fn check_content_type(content_type: Option<&str>) -> Result<()> {
     }
 }
 
-async fn read_body(body: Body) -> Result<Vec<u8>> {
-    let unread = |reason: &dyn std::fmt::Display, status: StatusCode| {
-        Err(Error::invalid(format!("the body cannot be read: {reason}")).with_status(status))
-    };
-    match tokio::time::timeout(BODY_PATIENCE, axum::body::to_bytes(body, BODY_BYTES)).await {
-        Ok(Ok(bytes)) => Ok(bytes.into()),
-        Ok(Err(error)) => {
-            let cause = std::error::Error::source(&error);
-            let is_long = cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
-            unread(&error, if is_long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST })
-        }
-        Err(late) => unread(&late, StatusCode::REQUEST_TIMEOUT),
-    }
+async fn read_body(body: Body) -> Result<Bytes> {
+    body::read(body, BODY_BYTES).await.map_err(|unread| Error::invalid(unread.reason).with_status(unread.status))
 }
 
 /// A typed view of one JSON object, or of a query.

@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use http_body_util::BodyExt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -26,9 +26,6 @@ const SENDER_PATIENCE: Duration = Duration::from_secs(60);
 /// How much of a refused body is read, and for how long.
 const DRAINED_BYTES: usize = 4 << 20;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Bytes of a file that are read at a time.
-const READ_BYTES: usize = 256 << 10;
 
 /// What comes from the connection.
 enum Piece {
@@ -192,24 +189,9 @@ pub(super) async fn send(
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(to - from));
     *response.body_mut() = reply::body(move |out| {
         let _permit = permit;
-        copy(&file, from, to, out)
+        reply::copy(&file, from, to, out)
     });
     Ok(response)
-}
-
-fn copy(file: &ArtifactFile, from: u64, to: u64, out: &mut dyn Write) -> io::Result<()> {
-    let (mut at, mut buffer) = (from, vec![0; READ_BYTES]);
-    while at < to {
-        let room = buffer.len().min(usize::try_from(to - at).unwrap_or(usize::MAX));
-        let Some(room) = buffer.get_mut(..room) else { break };
-        let read = file.read_at(room, at).map_err(io::Error::other)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        out.write_all(room.get(..read).unwrap_or_default())?;
-        at += read as u64;
-    }
-    Ok(())
 }
 
 fn number_header(text: &str) -> HeaderValue {

@@ -10,7 +10,6 @@ use crate::state::App;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use std::io;
 use std::sync::Arc;
 use trackway::{ArtifactFile, RunId};
 
@@ -19,8 +18,6 @@ const LISTED: usize = 10_000;
 
 /// Longest beginning of a text that is shown, and how much of it tells whether it is one.
 const PREVIEW_BYTES: u64 = 1 << 20;
-
-const COPIED_AT_ONCE: usize = 64 << 10;
 
 #[derive(Serialize)]
 struct Shape {
@@ -51,7 +48,7 @@ pub(super) fn file(app: &Arc<App>, call: &Call) -> Result<Response> {
     let (size, image) = (file.len(), image(path).filter(|_| call.query("download") != Some("true")));
     let body = reply::body(move |out| {
         let _permit = permit;
-        copy(&file, out)
+        reply::copy(&file, 0, size, out)
     });
     let mut response = body.into_response();
     let headers = response.headers_mut();
@@ -87,22 +84,6 @@ fn preview(file: &ArtifactFile) -> Result<Response> {
     let mut response = shut_in(([kind], bytes).into_response());
     response.headers_mut().insert("x-artifact-size", file.len().into());
     Ok(response)
-}
-
-/// As much as was announced, should the file have grown.
-fn copy(file: &ArtifactFile, out: &mut dyn io::Write) -> io::Result<()> {
-    let (mut at, mut piece) = (0, vec![0; COPIED_AT_ONCE]);
-    while at < file.len() {
-        let room = piece.len().min(usize::try_from(file.len() - at).unwrap_or(usize::MAX));
-        let Some(room) = piece.get_mut(..room) else { break };
-        let read = file.read_at(room, at).map_err(io::Error::other)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        out.write_all(room.get(..read).unwrap_or_default())?;
-        at += read as u64;
-    }
-    Ok(())
 }
 
 /// The kind of an image, by its ending. A drawing may hold scripts, which the policy keeps from running.

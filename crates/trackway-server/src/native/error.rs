@@ -1,5 +1,6 @@
 //! What a call of the native API is refused with: MLflow's two fields, and for filters the place.
 
+use crate::body::Unread;
 use crate::mlflow;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -56,6 +57,12 @@ impl Error {
 impl From<mlflow::Error> for Error {
     fn from(base: mlflow::Error) -> Self {
         Self { base, code: None, query: None }
+    }
+}
+
+impl From<Unread> for Error {
+    fn from(unread: Unread) -> Self {
+        mlflow::Error::invalid(unread.reason).with_status(unread.status).into()
     }
 }
 

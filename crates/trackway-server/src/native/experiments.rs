@@ -1,7 +1,7 @@
 //! Experiments: listed, counted, created, changed.
 
 use super::error::{Error, Result};
-use super::values::{TagChange, view};
+use super::values::{Change, view};
 use super::{Call, done, json};
 use crate::mlflow::{LOCATION_TAG, stage};
 use crate::state::App;
@@ -87,14 +87,6 @@ struct New {
 pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Response> {
     let id = app.store.create_experiment(&call.json::<New>()?.name)?;
     json(&shape(&app.store.experiment(id)?))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Change {
-    name: Option<String>,
-    #[serde(default)]
-    tags: TagChange,
 }
 
 pub(super) fn edit(app: &Arc<App>, call: &Call) -> Result<Response> {

@@ -17,10 +17,11 @@ mod values;
 pub(crate) use changes::Changes;
 
 use crate::blocking;
+use crate::body;
 use crate::reply::Reply;
 use crate::state::App;
 use axum::Router;
-use axum::body::{Bytes, to_bytes};
+use axum::body::Bytes;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -136,9 +137,7 @@ async fn read(params: &RawPathParams, request: Request) -> Result<Call> {
             return Err(Error::invalid("the body must be application/json"));
         }
     }
-    let body = to_bytes(request.into_body(), BODY_BYTES).await;
-    let body =
-        body.map_err(|_| Error::invalid(format!("the body breaks off, or is longer than {BODY_BYTES} bytes")))?;
+    let body = body::read(request.into_body(), BODY_BYTES).await?;
     Ok(Call { params, query, body })
 }
 

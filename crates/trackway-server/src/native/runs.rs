@@ -1,7 +1,7 @@
 //! Single runs: read, renamed, tagged, deleted, restored.
 
 use super::error::Result;
-use super::values::{RunShape, TagChange, run_ids};
+use super::values::{Change, RunShape, run_ids};
 use super::{Call, done, json};
 use crate::state::App;
 use axum::response::Response;
@@ -37,14 +37,6 @@ pub(super) fn get_many(app: &Arc<App>, call: &Call) -> Result<Response> {
     }
     let runs: Vec<RunShape<'_>> = runs.iter().map(RunShape::new).collect();
     json(&serde_json::json!({ "runs": runs, "missing": missing }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Change {
-    name: Option<String>,
-    #[serde(default)]
-    tags: TagChange,
 }
 
 pub(super) fn edit(app: &Arc<App>, call: &Call) -> Result<Response> {

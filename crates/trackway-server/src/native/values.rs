@@ -2,7 +2,7 @@
 
 use super::error::{Error, Result};
 use crate::mlflow::stage;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use trackway::{DatasetInput, LifecycleStage, MetricSummary, Run, RunId, StatusCause};
 
@@ -132,6 +132,15 @@ pub(super) fn run_ids(texts: &[String], most: usize) -> Result<Vec<RunId>> {
 
 /// A change of tags: a value, or `null` to take one away.
 pub(super) type TagChange = BTreeMap<String, Option<String>>;
+
+/// A change of an experiment or a run.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Change {
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) tags: TagChange,
+}
 
 /// Which lifecycle stages are wanted.
 ///

@@ -180,7 +180,7 @@ impl<'q> Asker<'q> {
         let list = found.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         Ok(match kind {
             Kind::Text => found.cloned().unwrap_or_else(|| json!("")),
-            Kind::Flag => found.cloned().unwrap_or_else(|| json!(false)),
+            Kind::Flag => found.cloned().unwrap_or(Value::Bool(false)),
             Kind::Texts => json!(list),
             Kind::Float => match found.and_then(Value::as_str) {
                 // As MLflow stores them: GraphQL's numbers are finite.
