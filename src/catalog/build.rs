@@ -11,6 +11,7 @@ use crate::format::record::{Change, Meta, cause_number, status_number};
 use crate::format::wire::{crc, crc_seed};
 use crate::types::{FileId, MetricSummary, Run, RunId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Summaries of metrics in a group: some twenty MiB when they are decoded, as they are when its runs change.
 const MAX_VALUES: usize = 1 << 18;
@@ -139,7 +140,7 @@ fn all_keys<'a>(kept: &[Group<'a>], sources: &'a [Source<'_>]) -> Result<Vec<&'a
     }
     for source in sources {
         let texts = source.run.params.keys().chain(source.run.tags.keys());
-        keys.extend(texts.chain(source.summary.metrics.iter().map(|(name, _)| name)).map(String::as_str));
+        keys.extend(texts.chain(source.summary.metrics.iter().map(|(name, _)| name)).map(|name| &**name));
     }
     Ok(keys.into_iter().collect())
 }
@@ -160,7 +161,7 @@ fn lay_out(sources: &[Source<'_>], out: &mut Output, number: &dyn Fn(&str) -> u3
         let (first, second) = metric(&rows, &summaries, sources.len());
         columns.push(out.column(ColumnKind::Metric, number(name), &first, &second)?);
     }
-    type Map = for<'a> fn(&'a Source<'_>) -> &'a BTreeMap<String, String>;
+    type Map = for<'a> fn(&'a Source<'_>) -> &'a BTreeMap<Arc<str>, String>;
     let maps: [(ColumnKind, Map); 2] =
         [(ColumnKind::Param, |source| &source.run.params), (ColumnKind::Tag, |source| &source.run.tags)];
     for (kind, of) in maps {

@@ -2,6 +2,7 @@
 //!
 //! A part of the file is checked when it is first used, and not again. Immutable: entries behind it overrule it.
 
+use super::kept_order::KeptOrders;
 use super::known::Known;
 use crate::env::{File, Region};
 use crate::error::{Error, IoContext, Result};
@@ -16,8 +17,8 @@ use crate::format::wire::{self, Reader};
 use crate::limits::MAX_SECTION_BYTES;
 use crate::types::{ExperimentId, FileId, RunId};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 #[derive(Debug)]
 pub(crate) struct Index {
@@ -30,6 +31,9 @@ pub(crate) struct Index {
     directories: Vec<OnceLock<Directory>>,
     keys_checked: AtomicBool,
     ids_checked: AtomicBool,
+    orders: KeptOrders,
+    /// The keys that were asked for, as `Run`s have them.
+    names: OnceLock<Box<[OnceLock<Arc<str>>]>>,
 }
 
 #[derive(Debug)]
@@ -108,11 +112,16 @@ impl Index {
         let directories = root.groups.iter().map(|_| OnceLock::new()).collect();
         let path = path.to_path_buf();
         let (keys_checked, ids_checked) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok((Self { path, file_id, region, root, starts, directories, keys_checked, ids_checked }, end))
+        let (orders, names) = (KeptOrders::default(), OnceLock::new());
+        Ok((Self { path, file_id, region, root, starts, directories, keys_checked, ids_checked, orders, names }, end))
     }
 
     pub(crate) fn rows(&self) -> usize {
         self.root.rows()
+    }
+
+    pub(super) fn orders(&self) -> &KeptOrders {
+        &self.orders
     }
 
     /// When a run last changed.
@@ -158,6 +167,14 @@ impl Index {
     pub(crate) fn keys(&self) -> Result<Texts<'_>> {
         let bytes = self.piece(&self.root.keys, &self.keys_checked)?;
         self.decode(&self.root.keys, bytes, take_table)
+    }
+
+    /// A name by its number, made once for all who ask.
+    pub(super) fn shared_name(&self, key: u32) -> Result<Option<Arc<str>>> {
+        let keys = self.keys()?;
+        let names = self.names.get_or_init(|| (0..keys.distinct()).map(|_| OnceLock::new()).collect());
+        let Some((slot, name)) = names.get(key as usize).zip(keys.text(key as usize)) else { return Ok(None) };
+        Ok(Some(Arc::clone(slot.get_or_init(|| name.into()))))
     }
 
     /// The number of a metric's, param's or tag's name.

@@ -2,12 +2,14 @@
 //!
 //! Knows no points, segments or logs. `run_state` has the only rules by which a run changes. `journal` keeps a file that
 //! all processes of a store append to under a short lock: an `index` of ended runs by column, which `build` makes and
-//! `rows` reads back, and entries that came later. `find` searches both: `select` by column, `order` by keys of the runs; `named` says which columns their words mean.
+//! `rows` reads back, and entries that came later. `find` searches both: `select` by column, `order` by keys of the runs, or
+//! along a `kept_order`; `named` says which columns their words mean.
 
 mod build;
 mod find;
 mod index;
 mod journal;
+mod kept_order;
 mod known;
 mod named;
 mod order;

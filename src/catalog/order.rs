@@ -176,15 +176,14 @@ fn code_of_start(start: i64) -> u64 {
 /// All that is needed to compare runs.
 pub(super) struct Ranking<'a> {
     pub(super) terms: &'a [Term],
-    /// `None` where nothing was found.
-    pub(super) groups: Vec<Option<GroupKeys<'a>>>,
+    pub(super) groups: Vec<GroupKeys<'a>>,
     /// Runs that are in no group.
     pub(super) others: Vec<&'a Run>,
 }
 
 impl<'a> Ranking<'a> {
     fn keys(&self, group: u32) -> Option<&GroupKeys<'a>> {
-        self.groups.get(group as usize).and_then(Option::as_ref)
+        self.groups.get(group as usize)
     }
 
     fn key(&self, hit: &Hit, term: usize) -> Key<'a> {
@@ -216,6 +215,11 @@ impl<'a> Ranking<'a> {
             None => code_of_start(self.start(&hit)),
         };
         Hit { code, ..hit }
+    }
+
+    /// The runs that are in no group.
+    pub(super) fn other_hits(&self) -> impl Iterator<Item = Hit> {
+        (0..self.others.len()).map(|number| self.hit(NO_GROUP, number as u32))
     }
 
     /// The hits that these rows of a group are.

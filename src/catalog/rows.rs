@@ -4,7 +4,7 @@ use super::index::{FloatColumn, Group, NumberColumn, TextColumn};
 use super::known::{Brief, BriefState};
 use crate::error::Result;
 use crate::format::catalog::{EntryState, RunEntry, Summary};
-use crate::format::catalog_index::{ColumnKind, attribute};
+use crate::format::catalog_index::{ColumnKind, ColumnRef, attribute};
 use crate::format::record::{Change, Meta, take_cause, take_status};
 use crate::format::wire::Reader;
 use crate::types::{
@@ -12,6 +12,10 @@ use crate::types::{
     split_links,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Values of a run by their names.
+type Named<T> = Vec<(Arc<str>, T)>;
 
 /// Room for so many values of a run is taken at once.
 const MAX_AHEAD: usize = 64;
@@ -107,78 +111,72 @@ impl<'a> Group<'a> {
         name.ok_or_else(|| self.damage("a column has a key that the table of keys lacks"))
     }
 
-    /// Gives of each metric of these rows what is known: the place in `rows`, the name, the summary. By name, then by row.
-    fn each_summary(&self, rows: &[usize], sink: &mut dyn FnMut(usize, &str, MetricSummary)) -> Result<()> {
-        let metrics = self.columns().iter().filter(|column| column.kind == ColumnKind::Metric);
-        for column in metrics {
+    /// The name of a column's key, shared by all who ask for it.
+    fn shared_name(&self, key: u32) -> Result<Arc<str>> {
+        let name = self.index().shared_name(key)?;
+        name.ok_or_else(|| self.damage("a column has a key that the table of keys lacks"))
+    }
+
+    /// What is known of each metric of these rows, by name. Column by column: the values of a run lie far from each other.
+    fn summaries(&self, rows: &[usize]) -> Result<Vec<Named<MetricSummary>>> {
+        let mut all = self.room(ColumnKind::Metric, rows);
+        for column in self.columns_of(ColumnKind::Metric) {
             let Some(latest) = self.metric(column.key)? else { continue };
             if !rows.iter().any(|row| latest.present.has(*row)) {
                 continue;
             }
-            let name = self.key_name(column.key)?;
+            let name = self.shared_name(column.key)?;
             let rest = self.metric_rest(column.key, &latest)?;
-            for (slot, row) in rows.iter().enumerate() {
-                let Some(at) = latest.present.place(*row) else { continue };
-                sink(slot, name, summary_at(&latest, &rest, at));
+            for (metrics, row) in all.iter_mut().zip(rows) {
+                if let Some(at) = latest.present.place(*row) {
+                    metrics.push((Arc::clone(&name), summary_at(&latest, &rest, at)));
+                }
             }
         }
-        Ok(())
+        Ok(all)
     }
 
-    fn each_text(&self, kind: ColumnKind, rows: &[usize], sink: &mut dyn FnMut(usize, &str, &'a str)) -> Result<()> {
-        for column in self.columns().iter().filter(|column| column.kind == kind) {
+    /// The params or tags of these rows, by key.
+    fn pairs(&self, kind: ColumnKind, rows: &[usize]) -> Result<Vec<Named<String>>> {
+        let mut all = self.room(kind, rows);
+        for column in self.columns_of(kind) {
             let Some(texts) = self.texts(kind, column.key)? else { continue };
             if !rows.iter().any(|row| texts.present.has(*row)) {
                 continue;
             }
-            let name = self.key_name(column.key)?;
-            for (slot, row) in rows.iter().enumerate() {
+            let name = self.shared_name(column.key)?;
+            for (pairs, row) in all.iter_mut().zip(rows) {
                 if let Some(value) = texts.get(*row) {
-                    sink(slot, name, value);
+                    pairs.push((Arc::clone(&name), value.to_owned()));
                 }
             }
         }
-        Ok(())
+        Ok(all)
     }
 
-    /// The runs of these rows, in their order. Column by column: their values lie far from each other.
+    fn columns_of(&self, kind: ColumnKind) -> impl Iterator<Item = &'a ColumnRef> + use<'a> {
+        self.columns().iter().filter(move |column| column.kind == kind)
+    }
+
+    fn room<T>(&self, kind: ColumnKind, rows: &[usize]) -> Vec<Named<T>> {
+        let columns = self.columns_of(kind).count().min(MAX_AHEAD);
+        rows.iter().map(|_| Vec::with_capacity(columns)).collect()
+    }
+
+    /// The runs of these rows, in their order.
     pub(crate) fn runs(&self, rows: &[usize]) -> Result<Vec<Run>> {
         let attributes = Attributes::of(self)?;
         let ids = self.ids()?;
         let id = |row: usize| RunId::from_bytes(ids.get(row).copied().unwrap_or_default());
         let mut runs: Vec<Run> = rows.iter().map(|row| attributes.run(id(*row), *row)).collect();
         // Columns ascend by key, so that each map is built from sorted pairs.
-        let count =
-            |kind: ColumnKind| self.columns().iter().filter(|column| column.kind == kind).count().min(MAX_AHEAD);
-        let mut texts: Vec<Vec<(String, String)>> = vec![Vec::new(); rows.len()];
-        for kind in [ColumnKind::Param, ColumnKind::Tag] {
-            texts.iter_mut().for_each(|texts| texts.reserve_exact(count(kind)));
-            self.each_text(kind, rows, &mut |slot, name, value| {
-                if let Some(texts) = texts.get_mut(slot) {
-                    texts.push((name.to_owned(), value.to_owned()));
-                }
-            })?;
-            for (run, texts) in runs.iter_mut().zip(&mut texts) {
-                let map = std::mem::take(texts).into_iter().collect();
-                if kind == ColumnKind::Param { run.params = map } else { run.tags = map }
-            }
-        }
-        for (run, metrics) in runs.iter_mut().zip(self.summaries(rows)?) {
+        let (params, tags) = (self.pairs(ColumnKind::Param, rows)?, self.pairs(ColumnKind::Tag, rows)?);
+        for (((run, params), tags), metrics) in runs.iter_mut().zip(params).zip(tags).zip(self.summaries(rows)?) {
+            run.params = params.into_iter().collect();
+            run.tags = tags.into_iter().collect();
             run.metrics = metrics.into_iter().collect();
         }
         Ok(runs)
-    }
-
-    fn summaries(&self, rows: &[usize]) -> Result<Vec<Vec<(String, MetricSummary)>>> {
-        let columns = self.columns().iter().filter(|column| column.kind == ColumnKind::Metric).count();
-        let mut metrics: Vec<Vec<(String, MetricSummary)>> = Vec::new();
-        metrics.resize_with(rows.len(), || Vec::with_capacity(columns.min(MAX_AHEAD)));
-        self.each_summary(rows, &mut |slot, name, summary| {
-            if let Some(metrics) = metrics.get_mut(slot) {
-                metrics.push((name.to_owned(), summary));
-            }
-        })?;
-        Ok(metrics)
     }
 
     /// What is to be done about the runs of these rows, in their order.

@@ -9,6 +9,7 @@ use crate::types::{
     DatasetInput, ExperimentId, LifecycleStage, MetricSummary, Run, RunId, RunStatus, StatusCause, split_links,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A value and the time of the change that set it.
 type Dated<T> = (u64, T);
@@ -191,7 +192,7 @@ impl RunState {
         &self,
         id: RunId,
         experiment_id: ExperimentId,
-        metrics: BTreeMap<String, MetricSummary>,
+        metrics: BTreeMap<Arc<str>, MetricSummary>,
     ) -> Run {
         let (start_time, user, parent) = match self.created.as_ref().map(|record| &record.change) {
             Some(Change::Created { start_time, user, parent, .. }) => (*start_time, user.clone(), *parent),
@@ -199,7 +200,7 @@ impl RunState {
         };
         let (status, status_cause, end_time) = self.status.map(|(_, status)| status).unwrap_or_default();
         let deleted_at = self.deleted_at();
-        let tags = self.tags.iter().filter_map(|(key, (_, value))| Some((key.clone(), value.clone()?)));
+        let tags = self.tags.iter().filter_map(|(key, (_, value))| Some((key.as_str().into(), value.clone()?)));
         let (datasets, models) = split_links(self.datasets());
         Run {
             id,
@@ -214,7 +215,7 @@ impl RunState {
             end_time: end_time.filter(|_| status.is_ended()),
             lifecycle_stage: if deleted_at.is_some() { LifecycleStage::Deleted } else { LifecycleStage::Active },
             deleted_at,
-            params: self.params.iter().map(|(key, (_, value))| (key.clone(), value.clone())).collect(),
+            params: self.params.iter().map(|(key, (_, value))| (key.as_str().into(), value.clone())).collect(),
             tags: tags.collect(),
             datasets,
             models,

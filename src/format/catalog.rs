@@ -17,6 +17,7 @@ use super::wire::{self, Decoded, Reader, put_text, put_varint};
 use crate::codec::text;
 use crate::limits;
 use crate::types::{ExperimentId, FileId, MetricSummary, RunId};
+use std::sync::Arc;
 
 const ONE_RUN: u8 = 1;
 const MANY_RUNS: u8 = 2;
@@ -50,7 +51,7 @@ pub(crate) struct Summary {
     /// Records about the run (record.rs).
     pub(crate) meta: Vec<u8>,
     /// Sorted by name.
-    pub(crate) metrics: Vec<(String, MetricSummary)>,
+    pub(crate) metrics: Vec<(Arc<str>, MetricSummary)>,
 }
 
 impl RunEntry {
@@ -90,7 +91,7 @@ impl RunEntry {
                 let mut metrics = Vec::with_capacity(count);
                 let mut base = (0, 0);
                 for _ in 0..count {
-                    let name = reader.text(limits::MAX_KEY_CHARS * 4, "metric name")?.to_owned();
+                    let name = reader.text(limits::MAX_KEY_CHARS * 4, "metric name")?.into();
                     metrics.push((name, take_summary(reader, &mut base)?));
                 }
                 EntryState::Settled(Summary { tidy, meta, metrics })
@@ -194,8 +195,8 @@ mod tests {
             MetricSummary { count: 3, nan_count: if min.is_some() { 1 } else { 3 }, latest, min, max }
         };
         let metrics = vec![
-            ("acc".to_owned(), metric(Point::new(i64::MAX, i64::MIN, 0.1), Some(-0.5))),
-            ("loss".to_owned(), metric(Point::new(1, 2, f64::INFINITY), Some(1e-300))),
+            ("acc".into(), metric(Point::new(i64::MAX, i64::MIN, 0.1), Some(-0.5))),
+            ("loss".into(), metric(Point::new(1, 2, f64::INFINITY), Some(1e-300))),
         ];
         let summary = Summary { tidy: true, meta: vec![byte; 40], metrics };
         let state = match byte % 3 {

@@ -200,7 +200,7 @@ pub(super) fn metric_value(run: &Run, key: &str, otherwise: Option<&(String, Sta
         return Some(summary.latest.value);
     }
     let (key, statistic) = otherwise?;
-    statistic.of(run.metrics.get(key)?)
+    statistic.of(run.metrics.get(key.as_str())?)
 }
 
 impl Test {
@@ -210,7 +210,7 @@ impl Test {
                 self.text(Some(&artifact_uri(artifacts, run.experiment_id, run.id)))
             }
             Field::Metric { key, otherwise } => self.number(metric_value(run, key, otherwise.as_ref())),
-            Field::Param(key) => self.text(run.params.get(key).map(String::as_str)),
+            Field::Param(key) => self.text(run.params.get(key.as_str()).map(String::as_str)),
             Field::Tag(key) => self.text(tag(run, key).as_deref()),
             Field::Attribute(attribute) if attribute.is_number() => self.number(number(run, *attribute)),
             Field::Attribute(attribute) => self.text(text(run, *attribute).as_deref()),

@@ -134,7 +134,7 @@ pub(crate) fn key<'a>(field: &Field, run: &'a Run) -> Key<'a> {
     let text = |text: Option<Cow<'a, str>>| text.map_or(Key::Missing, Key::Text);
     match field {
         Field::Metric { key, otherwise } => number(metric_value(run, key, otherwise.as_ref())),
-        Field::Param(key) => text(run.params.get(key).map(|value| Cow::Borrowed(value.as_str()))),
+        Field::Param(key) => text(run.params.get(key.as_str()).map(|value| Cow::Borrowed(value.as_str()))),
         Field::Tag(key) => text(filter::tag(run, key)),
         Field::Attribute(attribute) if attribute.is_number() => number(filter::number(run, *attribute)),
         // It differs in the ids only.

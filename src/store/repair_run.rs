@@ -60,7 +60,7 @@ impl Shared {
         let mut patient = Patient { shared: self, experiment, run, dir, known, repairs: Vec::new() };
         let mut before = patient.counts()?;
         for (metric, summary) in patient.known.iter().flat_map(|known| &known.metrics) {
-            let count = before.entry(metric.clone()).or_default();
+            let count = before.entry(metric.to_string()).or_default();
             *count = summary.count.max(*count);
         }
         patient.repair(damaged)?;

@@ -246,8 +246,8 @@ impl RunView {
     }
 }
 
-fn summaries(metrics: &BTreeMap<String, Stats>) -> impl Iterator<Item = (String, MetricSummary)> + '_ {
-    metrics.iter().filter_map(|(name, stats)| Some((name.clone(), MetricSummary::of(stats)?)))
+fn summaries(metrics: &BTreeMap<String, Stats>) -> impl Iterator<Item = (Arc<str>, MetricSummary)> + '_ {
+    metrics.iter().filter_map(|(name, stats)| Some((name.as_str().into(), MetricSummary::of(stats)?)))
 }
 
 /// The records of a segment.

@@ -7,6 +7,7 @@ use crate::{
     Snapshot, Stats, StatusCause, Store, View,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One experiment: tags, and whether it is deleted.
 pub(super) type SeenExperiment = (BTreeMap<String, String>, bool);
@@ -127,7 +128,7 @@ pub(super) fn observe_run(snapshot: &Snapshot, experiment: String, deep: bool) -
         if deep {
             check_queries(&query, &points).map_err(|error| format!("{key}: {error}"))?;
         }
-        metrics.insert(key.clone(), points.into_iter().map(bits).collect());
+        metrics.insert(key.to_string(), points.into_iter().map(bits).collect());
     }
     Ok(SeenRun {
         experiment,
@@ -135,10 +136,14 @@ pub(super) fn observe_run(snapshot: &Snapshot, experiment: String, deep: bool) -
         name: run.name.clone(),
         status: (run.status, run.status_cause),
         deleted: run.lifecycle_stage == LifecycleStage::Deleted,
-        params: run.params.clone(),
-        tags: run.tags.clone(),
+        params: texts(&run.params),
+        tags: texts(&run.tags),
         metrics,
     })
+}
+
+fn texts(map: &BTreeMap<Arc<str>, String>) -> BTreeMap<String, String> {
+    map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect()
 }
 
 /// The first point that none of the later ones beats.

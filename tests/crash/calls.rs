@@ -76,7 +76,7 @@ pub(crate) fn log(run: &RunWriter, stream: &str, number: u64, long: bool) -> tra
 pub(crate) fn calls_in(snapshot: &Snapshot, stream: &str, long: bool) -> Result<u64, String> {
     let read = |metric: &&str| -> Result<Vec<Point>, String> {
         let key = format!("{stream}/{metric}");
-        if !snapshot.run().metrics.contains_key(&key) {
+        if !snapshot.run().metrics.contains_key(key.as_str()) {
             return Ok(Vec::new());
         }
         let columns = snapshot.metric(&key).and_then(|metric| metric.read());

@@ -2,6 +2,7 @@
 
 use crate::support::{Scene, copy_dir, files};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use trackway::{
     ErrorKind, ExperimentId, Filter, NewRun, Point, Run, RunFilter, RunId, RunOrder, RunQuery, RunStatus, RunWriter,
@@ -31,7 +32,7 @@ fn shown(store: &Store) -> BTreeMap<RunId, (Run, BTreeMap<String, Vec<Point>>)> 
     let all = RunFilter { view: View::All, ..RunFilter::default() };
     let points = |id: RunId| {
         let snapshot = store.snapshot(id).unwrap();
-        let read = |key: &String| (key.clone(), snapshot.metric(key).unwrap().read().unwrap().iter().collect());
+        let read = |key: &Arc<str>| (key.to_string(), snapshot.metric(key).unwrap().read().unwrap().iter().collect());
         snapshot.run().metrics.keys().map(read).collect()
     };
     store.runs(&all).unwrap().into_iter().map(|run| (run.id, (run.clone(), points(run.id)))).collect()

@@ -150,7 +150,7 @@ fn trackway(name: &str, compression: Compression, runs: &[Run], folder: &Path) -
     let store = StoreOptions::new().read_only(true).open(&path).unwrap();
     let snapshots = store.runs(&RunFilter::default()).unwrap().into_iter().map(|run| {
         let snapshot = store.snapshot(run.id).unwrap();
-        let keys = snapshot.run().metrics.keys().cloned().collect();
+        let keys = snapshot.run().metrics.keys().map(|key| key.to_string()).collect();
         (snapshot, keys)
     });
     let runs = snapshots.collect();

@@ -7,6 +7,7 @@ use arrow_array::{RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use trackway::{Columns, RunId, Snapshot, Store};
 
 /// Choices of [`Points`].
@@ -73,13 +74,13 @@ struct OpenRun {
     key: i32,
     snapshot: Snapshot,
     /// Metrics that are still to come.
-    metrics: std::vec::IntoIter<(String, i32)>,
+    metrics: std::vec::IntoIter<(Arc<str>, i32)>,
     metric: Option<OpenMetric>,
 }
 
 /// The metric whose turn it is.
 struct OpenMetric {
-    name: String,
+    name: Arc<str>,
     key: i32,
     pieces: Box<dyn Iterator<Item = trackway::Result<Columns>> + Send>,
     piece: Columns,
@@ -92,7 +93,7 @@ struct OpenMetric {
 }
 
 impl OpenMetric {
-    fn new(snapshot: &Snapshot, name: String, key: i32) -> Result<Self> {
+    fn new(snapshot: &Snapshot, name: Arc<str>, key: i32) -> Result<Self> {
         let pieces = Box::new(snapshot.metric(&name)?.batches());
         Ok(Self { name, key, pieces, piece: Columns::default(), at: 0, taken: 0, again: 0, skips: false })
     }
@@ -225,7 +226,7 @@ impl<'a> Points<'a> {
                 self.note(run.id, damage)?;
             }
             let wanted = snapshot.run().metrics.keys();
-            let wanted = wanted.filter_map(|name| Some((name.clone(), *self.metric_keys.get(name.as_str())?)));
+            let wanted = wanted.filter_map(|name| Some((name.clone(), *self.metric_keys.get(&**name)?)));
             let metrics = wanted.collect::<Vec<_>>().into_iter();
             self.run = Some(OpenRun { id: run.id, key, snapshot, metrics, metric: None });
             return Ok(true);

@@ -225,6 +225,6 @@ fn given(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-fn entry<'r>(entries: &'r BTreeMap<String, String>, key: &str) -> Option<&'r str> {
+fn entry<'r>(entries: &'r BTreeMap<Arc<str>, String>, key: &str) -> Option<&'r str> {
     entries.get(key).map(String::as_str)
 }

@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use trackway::{Run, RunId, RunQuery, Store};
 
 /// Runs of the first page that is asked for.
@@ -189,9 +190,9 @@ impl Selection {
     fn add(&mut self, run: &Run) {
         self.runs.push(Selected { id: run.id, name: run.name.clone() });
         for (key, summary) in &run.metrics {
-            match self.metrics.get_mut(key) {
+            match self.metrics.get_mut(&**key) {
                 Some(count) => *count = count.saturating_add(summary.count),
-                None => drop(self.metrics.insert(key.clone(), summary.count)),
+                None => drop(self.metrics.insert(key.to_string(), summary.count)),
             }
         }
         insert_new(&mut self.params, run.params.keys());
@@ -200,10 +201,10 @@ impl Selection {
 }
 
 /// Copies only the keys that are new: of 100,000 runs nearly none is.
-fn insert_new<'a>(known: &mut BTreeSet<String>, keys: impl Iterator<Item = &'a String>) {
+fn insert_new<'a>(known: &mut BTreeSet<String>, keys: impl Iterator<Item = &'a Arc<str>>) {
     for key in keys {
-        if !known.contains(key) {
-            known.insert(key.clone());
+        if !known.contains(&**key) {
+            known.insert(key.to_string());
         }
     }
 }

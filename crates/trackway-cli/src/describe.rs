@@ -4,6 +4,8 @@ use crate::style::Style;
 use crate::text::now_ms;
 use crate::values;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use trackway::{DatasetInput, LifecycleStage, MetricSummary, Point, Run, RunStatus, StatusCause};
 
 /// The colour of a status.
@@ -58,7 +60,7 @@ pub(crate) fn run_json(run: &Run, experiment: &str) -> Value {
         StatusCause::Vanished => "vanished",
     };
     let metrics: Map<String, Value> =
-        run.metrics.iter().map(|(key, metric)| (key.clone(), summary_json(metric))).collect();
+        run.metrics.iter().map(|(key, metric)| (key.to_string(), summary_json(metric))).collect();
     json!({
         "run_id": run.id.to_string(), "name": run.name,
         "experiment_id": run.experiment_id.to_string(), "experiment": experiment,
@@ -66,10 +68,14 @@ pub(crate) fn run_json(run: &Run, experiment: &str) -> Value {
         "status": run.status.as_str(), "status_cause": cause,
         "start_ms": run.start_time, "end_ms": run.end_time, "duration_ms": duration_ms(run),
         "lifecycle_stage": stage(run.lifecycle_stage), "deleted_ms": run.deleted_at,
-        "points": points(run), "params": run.params, "tags": run.tags, "metrics": metrics,
+        "points": points(run), "params": texts(&run.params), "tags": texts(&run.tags), "metrics": metrics,
         "datasets": run.datasets.iter().map(dataset_json).collect::<Vec<_>>(),
         "model_inputs": links(run, false), "model_outputs": links(run, true),
     })
+}
+
+fn texts(map: &BTreeMap<Arc<str>, String>) -> Value {
+    map.iter().map(|(key, value)| (&**key, value.as_str())).collect()
 }
 
 /// The logged models that a run used, or those that it made.

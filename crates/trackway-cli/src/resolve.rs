@@ -67,7 +67,7 @@ pub fn metric(run: &Run, key: &str) -> Outcome {
     }
     let missing = Failure::new(format!("run {} has no metric {key:?}", run.id));
     let missing = missing.hint(format!("`trackway show {}` lists its metrics", run.id));
-    Err(suggest(missing, key, run.metrics.keys().map(String::as_str)))
+    Err(suggest(missing, key, run.metrics.keys().map(|key| &**key)))
 }
 
 /// The experiment with this name or, failing that, this number.

@@ -4,6 +4,8 @@ use crate::artifacts::put_file;
 use crate::error::{Error, Result};
 use crate::session::{Report, Session, SourceExperiment, TO_DELETE_TAG, Watch};
 use crate::target::{Facts, Rule, Target};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use trackway::{
     Artifacts, ExperimentId, Filter, LifecycleStage, LoggedModel, ModelVersion, Point, Run, RunId, RunOrder, RunQuery,
     Snapshot, Store, View,
@@ -169,6 +171,10 @@ fn put_all(session: &mut Session<'_>, source: &Artifacts, target: &Artifacts) ->
     Ok(())
 }
 
+fn texts(map: BTreeMap<Arc<str>, String>) -> BTreeMap<String, String> {
+    map.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+}
+
 fn facts(from: &Store, run: &Run) -> Facts {
     let run = run.clone();
     let mut facts = Facts {
@@ -182,8 +188,8 @@ fn facts(from: &Store, run: &Run) -> Facts {
         cause: run.status_cause,
         end_time: run.end_time.filter(|_| run.status.is_ended()),
         is_deleted: run.lifecycle_stage == LifecycleStage::Deleted,
-        params: run.params,
-        tags: run.tags,
+        params: texts(run.params),
+        tags: texts(run.tags),
         datasets: run.datasets,
         models: run.models,
     };

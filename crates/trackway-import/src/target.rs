@@ -273,7 +273,7 @@ impl Target {
     /// True when the run has points that the source has not.
     fn settle_points(&mut self, session: &mut Session<'_>, reread: Reread<'_>) -> Result<bool> {
         let Some(known) = self.known.take() else { return Ok(false) };
-        let mut is_ahead = known.run().metrics.keys().any(|key| !self.metrics.contains_key(key));
+        let mut is_ahead = known.run().metrics.keys().any(|key| !self.metrics.contains_key(&**key));
         let mut differing = Vec::new();
         for (key, metric) in &self.metrics {
             match metric.verdict(Some(&known), key)? {
@@ -335,11 +335,11 @@ impl Target {
     /// Params, name, tags and datasets that the run lacks; when the source `leads`, also those that it says otherwise.
     fn settle_texts(&mut self, session: &mut Session<'_>, known: &Run, leads: bool, was_open: bool) -> Result<()> {
         let facts = self.facts.clone();
-        for (key, value) in facts.params.iter().filter(|(key, _)| !known.params.contains_key(*key)) {
+        for (key, value) in facts.params.iter().filter(|(key, _)| !known.params.contains_key(key.as_str())) {
             self.writer(session)?.log_param(key, value)?;
         }
         for (key, value) in &facts.tags {
-            match known.tags.get(key) {
+            match known.tags.get(key.as_str()) {
                 Some(stored) if stored == value => {}
                 Some(stored) if !leads => {
                     let text = format!("run {}: tag {key:?} is {value:?} in the source and stays {stored:?}", facts.id);
@@ -413,7 +413,7 @@ impl Facts {
     /// A param is written once: a run with another value is another run, and gets nothing.
     fn check_params(&self, known: &Run) -> Result<()> {
         for (key, given) in &self.params {
-            if let Some(stored) = known.params.get(key).filter(|stored| *stored != given) {
+            if let Some(stored) = known.params.get(key.as_str()).filter(|stored| *stored != given) {
                 let (run, key, stored, given) = (known.id.to_string(), key.clone(), stored.clone(), given.clone());
                 return Err(trackway::Error::ParamConflict { run, key, stored, given }.into());
             }

@@ -96,7 +96,7 @@ fn read_run(store: &Store, id: RunId) -> crate::Result<Series> {
     let snapshot = store.snapshot(id)?;
     let mut series = Series::new();
     for key in snapshot.run().metrics.keys() {
-        series.insert(key.clone(), snapshot.metric(key)?.read()?.iter().map(bits).collect());
+        series.insert(key.to_string(), snapshot.metric(key)?.read()?.iter().map(bits).collect());
     }
     Ok(series)
 }

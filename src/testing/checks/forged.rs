@@ -129,7 +129,7 @@ fn show(store: &Store, id: RunId) -> Shown {
         let _ = snapshot.metric(key).unwrap().chart_against(&query, 7);
         let _ = snapshot.metric(key).unwrap().histogram(7, ..);
         let _ = snapshot.metric(key).unwrap().steps(..middle).skip_damaged(true).read();
-        shown.insert(key.clone(), read.ok());
+        shown.insert(key.to_string(), read.ok());
     }
     shown
 }

@@ -77,7 +77,7 @@ fn begin(store: &Store, args: &LogArgs) -> Outcome<(RunWriter, i64)> {
 /// broken off because somebody mistyped a tag.
 fn check(args: &LogArgs, run: &Run) -> Outcome {
     args.name.as_ref().map(RunName::new).transpose()?;
-    let mut given: HashMap<&str, &str> = run.params.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let mut given: HashMap<&str, &str> = run.params.iter().map(|(k, v)| (&**k, v.as_str())).collect();
     for (key, value) in &args.params {
         ParamKey::new(key)?;
         let stored = *given.entry(key).or_insert(value);

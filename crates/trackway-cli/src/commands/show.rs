@@ -11,6 +11,7 @@ use crate::text::{bytes, count, duration, one_line, utc};
 use crate::values::short;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use trackway::{Artifact, Point, Run, Store};
 
 pub(crate) fn run(args: &ShowArgs, context: &mut Context) -> Outcome {
@@ -76,14 +77,14 @@ fn title(text: &str, context: &mut Context) -> Outcome {
     context.line(format_args!("\n{text}"))
 }
 
-fn pairs(what: &str, pairs: &BTreeMap<String, String>, context: &mut Context) -> Outcome {
+fn pairs(what: &str, pairs: &BTreeMap<Arc<str>, String>, context: &mut Context) -> Outcome {
     if pairs.is_empty() {
         return Ok(());
     }
     title(what, context)?;
     let mut table = Table::new().left("KEY", Fit::Cut).left("VALUE", Fit::Cut);
     for (key, value) in pairs {
-        table.push(vec![key.as_str().into(), value.as_str().into()]);
+        table.push(vec![(&**key).into(), value.as_str().into()]);
     }
     context.table(&table)
 }
@@ -106,7 +107,7 @@ fn metrics(store: &Store, run: &Run, context: &mut Context) -> Outcome {
     let snapshot = store.snapshot(run.id)?;
     for (key, stats) in run.metrics.keys().filter_map(|key| Some((key, snapshot.stats(key)?))) {
         table.push(vec![
-            key.as_str().into(),
+            (&**key).into(),
             count(stats.count).into(),
             value(stats.latest),
             stats.latest.map_or_else(String::new, |p| p.step.to_string()).into(),

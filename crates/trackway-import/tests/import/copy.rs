@@ -134,8 +134,8 @@ fn a_run_continued_in_both_stores_becomes_one() {
     assert_eq!(copied(&cluster, &laptop).points, 2);
     for store in [&laptop, &cluster] {
         let known = store.run(run.id()).unwrap();
-        assert_eq!(known.metrics.keys().collect::<Vec<_>>(), ["here", "loss", "there"]);
-        assert_eq!(known.params.keys().collect::<Vec<_>>(), ["here", "there"]);
+        assert_eq!(known.metrics.keys().map(|key| &**key).collect::<Vec<_>>(), ["here", "loss", "there"]);
+        assert_eq!(known.params.keys().map(|key| &**key).collect::<Vec<_>>(), ["here", "there"]);
         let found: BTreeSet<_> = points(store, run.id(), "loss").into_iter().collect();
         let value = |value: f64| value.to_bits();
         assert_eq!(found, [(1, 10, value(1.0)), (2, 35, value(40.0)), (2, 45, value(50.0))].into());

@@ -98,7 +98,7 @@ pub(crate) fn told(store: &Store) -> (Vec<Experiment>, Vec<Told>) {
     runs.sort_by_key(|run| run.id);
     let told = runs.into_iter().map(|mut run| {
         let experiment = name(&run);
-        let points = run.metrics.keys().map(|key| (key.clone(), points(store, run.id, key))).collect();
+        let points = run.metrics.keys().map(|key| (key.to_string(), points(store, run.id, key))).collect();
         let artifacts = artifacts(store, run.id);
         run.deleted_at = run.deleted_at.map(|_| 0);
         run.experiment_id = trackway::ExperimentId::DEFAULT;

@@ -4,6 +4,7 @@ use crate::harness::{Place, artifacts, data, json, points};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use trackway::{DatasetInput, LifecycleStage, RunId, RunStatus, StatusCause, Store};
 use trackway_import::{EXPERIMENT_ID_TAG, MlflowOptions, Report, STATUS_TAG, import_mlflow, keep_going};
 
@@ -25,9 +26,13 @@ fn stage(value: &Value) -> LifecycleStage {
     if value["stage"] == "deleted" { LifecycleStage::Deleted } else { LifecycleStage::Active }
 }
 
+fn owned(map: &BTreeMap<Arc<str>, String>) -> BTreeMap<String, String> {
+    map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect()
+}
+
 /// A run's tags as MLflow shows them: those of its name, user and parent are fields here.
 fn shown_tags(run: &trackway::Run) -> BTreeMap<String, String> {
-    let mut tags = run.tags.clone();
+    let mut tags = owned(&run.tags);
     tags.remove(STATUS_TAG);
     tags.entry("mlflow.runName".to_owned()).or_insert_with(|| run.name.clone());
     if run.user != "unknown" {
@@ -69,13 +74,13 @@ fn check_run(store: &Store, experiment: &Value, wanted: &Value, sort: bool) -> u
         );
         assert_eq!(run.end_time, wanted["end"].as_i64());
     }
-    assert_eq!(run.params, texts(&wanted["params"]));
+    assert_eq!(owned(&run.params), texts(&wanted["params"]));
     assert_eq!(shown_tags(&run), texts(&wanted["tags"]));
     let mut found = run.datasets.clone();
     found.sort();
     assert_eq!(found, datasets(&wanted["datasets"]));
     let metrics = wanted["metrics"].as_object().unwrap();
-    assert_eq!(run.metrics.keys().collect::<Vec<_>>(), metrics.keys().collect::<Vec<_>>());
+    assert!(run.metrics.keys().map(|key| &**key).eq(metrics.keys()));
     let mut count = 0;
     for (key, history) in metrics {
         let point = |point: &Value| {

@@ -30,8 +30,8 @@ fn every_scalar_comes_with_step_and_wall_time() {
     let mut count = 0;
     for (name, tags) in wanted.as_object().unwrap() {
         let run = run(&store, name);
-        let keys: BTreeSet<&String> = run.metrics.keys().collect();
-        assert_eq!(keys, tags.as_object().unwrap().keys().collect(), "{name}");
+        let keys: BTreeSet<&str> = run.metrics.keys().map(|key| &**key).collect();
+        assert_eq!(keys, tags.as_object().unwrap().keys().map(String::as_str).collect(), "{name}");
         for (tag, wanted) in tags.as_object().unwrap() {
             let point = |point: &serde_json::Value| {
                 let bits = u64::from_str_radix(point[2].as_str().unwrap(), 16).unwrap();
@@ -48,7 +48,7 @@ fn every_scalar_comes_with_step_and_wall_time() {
     }
     let trial = run(&store, "hparams/trial");
     assert_eq!(trial.metrics["hparam/acc"].latest, Point::new(3, trial.metrics["hparam/acc"].latest.timestamp, 0.75));
-    let params: Vec<_> = trial.params.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let params: Vec<_> = trial.params.iter().map(|(key, value)| (&**key, value.as_str())).collect();
     assert_eq!(params, [("layers", "4"), ("lr", "0.1"), ("nesterov", "true"), ("opt", "adam")]);
     assert_eq!(report.points as usize, count + 1);
     assert_eq!((report.runs, report.new_runs), (5, 5));

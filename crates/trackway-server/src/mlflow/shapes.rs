@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+use std::sync::Arc;
 use trackway::{DatasetInput, Experiment, LifecycleStage, MetricSummary, Point, Run};
 
 /// Tag of an experiment with an artifact location of its own; it is the store's, and no answer shows it.
@@ -18,8 +19,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) value: Cow<'a, str>,
 }
 
-fn pair<'a>((key, value): (&'a String, &'a String)) -> Pair<'a> {
-    Pair { key, value: Cow::Borrowed(value) }
+fn pair<'a, K: AsRef<str>>((key, value): (&'a K, &'a String)) -> Pair<'a> {
+    Pair { key: key.as_ref(), value: Cow::Borrowed(value) }
 }
 
 pub(crate) const fn stage(stage: LifecycleStage) -> &'static str {
@@ -227,7 +228,7 @@ impl<'a> RunShape<'a> {
 
     /// `location` is that of the run's experiment.
     pub(crate) fn new(run: &'a Run, location: &str) -> Self {
-        let latest = |(key, summary): (&'a String, &MetricSummary)| MetricShape::new(key, summary.latest);
+        let latest = |(key, summary): (&'a Arc<str>, &MetricSummary)| MetricShape::new(key, summary.latest);
         Self {
             info: InfoShape::new(run, location),
             data: DataShape {

@@ -36,8 +36,8 @@ enum By {
 impl By {
     fn label<'a>(&self, run: &'a Run) -> Option<&'a str> {
         match self {
-            Self::Param(key) => run.params.get(key).map(String::as_str),
-            Self::Tag(key) => run.tags.get(key).map(String::as_str),
+            Self::Param(key) => run.params.get(key.as_str()).map(String::as_str),
+            Self::Tag(key) => run.tags.get(key.as_str()).map(String::as_str),
         }
     }
 }

@@ -81,9 +81,11 @@ impl Column {
             Self::Metric(key) => metric(key, |summary| Some(summary.latest.value)),
             Self::Min(key) => metric(key, |summary| summary.min),
             Self::Max(key) => metric(key, |summary| summary.max),
-            Self::Count(key) => run.metrics.get(key).map_or(Cell::Nothing, |summary| Cell::Count(summary.count)),
-            Self::Param(key) => text(run.params.get(key)),
-            Self::Tag(key) => text(run.tags.get(key)),
+            Self::Count(key) => {
+                run.metrics.get(key.as_str()).map_or(Cell::Nothing, |summary| Cell::Count(summary.count))
+            }
+            Self::Param(key) => text(run.params.get(key.as_str())),
+            Self::Tag(key) => text(run.tags.get(key.as_str())),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::error::{Error, Result};
 use crate::mlflow::stage;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use trackway::{DatasetInput, LifecycleStage, MetricSummary, Run, RunId, StatusCause};
 
 /// A number, and where JSON has none for it a text: `NaN`, `Infinity`, `-Infinity`.
@@ -35,8 +36,8 @@ pub(super) struct RunShape<'a> {
     start: i64,
     end: Option<i64>,
     stage: &'static str,
-    params: &'a BTreeMap<String, String>,
-    tags: &'a BTreeMap<String, String>,
+    params: BTreeMap<&'a str, &'a str>,
+    tags: BTreeMap<&'a str, &'a str>,
     metrics: Vec<MetricShape<'a>>,
     datasets: Vec<DatasetShape<'a>>,
 }
@@ -79,12 +80,16 @@ impl<'a> RunShape<'a> {
             start: run.start_time,
             end: run.end_time,
             stage: stage(run.lifecycle_stage),
-            params: &run.params,
-            tags: &run.tags,
+            params: texts(&run.params),
+            tags: texts(&run.tags),
             metrics: run.metrics.iter().map(|(key, summary)| metric(key, summary)).collect(),
             datasets: run.datasets.iter().map(dataset).collect(),
         }
     }
+}
+
+fn texts(map: &BTreeMap<Arc<str>, String>) -> BTreeMap<&str, &str> {
+    map.iter().map(|(key, value)| (&**key, value.as_str())).collect()
 }
 
 fn metric<'a>(key: &'a str, summary: &MetricSummary) -> MetricShape<'a> {
