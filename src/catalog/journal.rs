@@ -174,6 +174,18 @@ impl Journal {
 
     /// Reads what other handles and processes have appended or rewritten. Costs two reads when nothing has changed.
     pub(crate) fn refresh(&mut self) -> Result<()> {
+        let was_lost = self.lost && self.file.is_some();
+        self.look()?;
+        if self.lost && !was_lost {
+            // A bit can flip on its way from the medium: all of it is read again before that is believed, since making it
+            // anew takes a look at every run, and who does so knows of none whether it is due.
+            self.file = None;
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<()> {
         let Some((header, file)) = self.open_current()? else {
             self.lost = true;
             return Ok(());

@@ -9,8 +9,11 @@ use crate::format::log::{BLANK_MARK, BLANK_MARK_AT, FRAMES_AT, LogHeader, PUBLIS
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Length of a writer's first log, and of its first steps of growth; each later step doubles the file.
-pub(super) const FIRST_BYTES: u64 = 64 << 10;
+/// Length of a writer's first log; each step of growth doubles the file. Many runs are short, and room that is reserved,
+/// zeroed and mapped for nothing was a tenth of what such a run costs.
+pub(super) const FIRST_BYTES: u64 = 16 << 10;
+/// What a log has more than the bytes at which it will be left, so that the call that gets there fits.
+const SPARE_BYTES: u64 = 64 << 10;
 /// Largest step of growth: what a dead run may hold unused until it is sealed.
 const MAX_STEP_BYTES: u64 = 16 << 20;
 /// A log can grow to this length: offsets are stored in 32 bits.
@@ -98,8 +101,7 @@ pub(crate) struct LogPlan {
 impl LogPlan {
     /// A log that will take about `bytes`, for a writer that fills it at once when `fast`.
     pub(crate) fn after_first(bytes: u64, fast: bool, mapped: bool) -> Self {
-        // A piece more than the bytes at which the log will be left, so that the call that gets there fits.
-        let whole = bytes.min(MAX_STEP_BYTES) + FIRST_BYTES;
+        let whole = bytes.min(MAX_STEP_BYTES) + SPARE_BYTES;
         Self { len: if fast { whole.next_multiple_of(PAGE) } else { FIRST_BYTES }, mapped }
     }
 }

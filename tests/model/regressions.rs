@@ -4,7 +4,7 @@ use trackway::testing::{Crash, CrashPoint, Op, RegistryOp, Setup, run_with_crash
 
 fn passes(setup: &Setup, ops: &[Op], crashes: &[Crash]) {
     if let Err(error) = run_with_crashes(setup, ops, crashes) {
-        panic!("{error}");
+        panic!("{setup:?} {ops:?}: {error}");
     }
 }
 
@@ -561,4 +561,26 @@ fn a_dropped_writer_that_cannot_look_does_not_overrule_one_that_has_spoken() {
         ],
         &[],
     );
+}
+
+/// A bit that flips on its way from the medium is read again, whichever it is: it must not keep what is due from being removed.
+#[test]
+fn a_flipped_read_does_not_keep_a_deleted_run() {
+    for after in 0..12 {
+        for seed in 0..8 {
+            passes(
+                &Setup { seed, mapped: true, medium: false },
+                &[
+                    Op::CreateRun { second: false, experiment: 0, named: false },
+                    Op::DeleteRun { second: false, run: 0 },
+                    Op::Advance,
+                    Op::Drop { writer: 0 },
+                    Op::Maintain { second: false },
+                    Op::FlipRead { after },
+                    Op::Compact { second: false },
+                ],
+                &[],
+            );
+        }
+    }
 }
