@@ -10,7 +10,7 @@ use crate::format::catalog_records::put_blocks;
 use crate::format::record::{Change, Meta, cause_number, status_number};
 use crate::format::wire::{crc, crc_seed};
 use crate::types::{FileId, MetricSummary, Run, RunId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Summaries of metrics in a group: some twenty MiB when they are decoded, as they are when its runs change.
@@ -132,17 +132,17 @@ fn chunks<'s, 'a>(mut sources: &'s [Source<'a>]) -> Vec<&'s [Source<'a>]> {
 
 /// Names of all metrics, params and tags.
 fn all_keys<'a>(kept: &[Group<'a>], sources: &'a [Source<'_>]) -> Result<Vec<&'a str>> {
-    let mut keys: BTreeSet<&str> = BTreeSet::new();
+    let mut keys: ByName<'a, ()> = ByName::default();
     for group in kept {
         for column in group.columns().iter().filter(|column| column.kind != ColumnKind::Attribute) {
-            keys.insert(group.key_name(column.key)?);
+            keys.entry(group.key_name(column.key)?);
         }
     }
     for source in sources {
         let texts = source.run.params.keys().chain(source.run.tags.keys());
-        keys.extend(texts.chain(source.summary.metrics.iter().map(|(name, _)| name)).map(|name| &**name));
+        texts.chain(source.summary.metrics.iter().map(|(name, _)| name)).for_each(|name| _ = keys.entry(name));
     }
-    Ok(keys.into_iter().collect())
+    Ok(keys.sorted().into_iter().map(|(name, ())| name).collect())
 }
 
 fn copy<'a>(group: &Group<'a>, out: &mut Output, number: &dyn Fn(&str) -> u32) -> Result<GroupRef> {
@@ -157,24 +157,18 @@ fn copy<'a>(group: &Group<'a>, out: &mut Output, number: &dyn Fn(&str) -> u32) -
 
 fn lay_out(sources: &[Source<'_>], out: &mut Output, number: &dyn Fn(&str) -> u32) -> Result<GroupRef> {
     let mut columns = attributes(sources, out)?;
-    for (name, (rows, summaries)) in metrics_of(sources) {
-        let (first, second) = metric(&rows, &summaries, sources.len());
+    let metrics = columns_of(sources, |source| source.summary.metrics.iter().map(|(name, summary)| (&**name, summary)));
+    for (name, column) in metrics {
+        let (first, second) = metric(&column.rows, &column.values, sources.len());
         columns.push(out.column(ColumnKind::Metric, number(name), &first, &second)?);
     }
     type Map = for<'a> fn(&'a Source<'_>) -> &'a BTreeMap<Arc<str>, String>;
     let maps: [(ColumnKind, Map); 2] =
         [(ColumnKind::Param, |source| &source.run.params), (ColumnKind::Tag, |source| &source.run.tags)];
     for (kind, of) in maps {
-        let mut all: BTreeMap<&str, (RowSet, Vec<&[u8]>)> = BTreeMap::new();
-        for (row, source) in sources.iter().enumerate() {
-            for (key, value) in of(source) {
-                let (rows, values) = all.entry(key).or_insert_with(|| (RowSet::none(), Vec::new()));
-                rows.insert(row);
-                values.push(value.as_bytes());
-            }
-        }
-        for (key, (rows, values)) in all {
-            columns.push(out.column(kind, number(key), &texts(&rows, &values, sources.len()), &[])?);
+        let pairs = columns_of(sources, |source| of(source).iter().map(|(key, value)| (&**key, value.as_bytes())));
+        for (key, column) in pairs {
+            columns.push(out.column(kind, number(key), &texts(&column.rows, &column.values, sources.len()), &[])?);
         }
     }
     out.directory(sources.len(), &columns)
@@ -229,18 +223,67 @@ fn attributes(sources: &[Source<'_>], out: &mut Output) -> Result<Vec<ColumnRef>
     Ok(columns)
 }
 
-type Summaries<'a> = BTreeMap<&'a str, (RowSet, Vec<&'a MetricSummary>)>;
+/// Things by name, of sources that mostly have the same names in the same order: the one behind the last one that was asked
+/// for is tried first.
+struct ByName<'a, T> {
+    all: Vec<(&'a str, T)>,
+    places: HashMap<&'a str, usize>,
+    next: usize,
+}
 
-fn metrics_of<'a>(sources: &'a [Source<'_>]) -> Summaries<'a> {
-    let mut metrics = Summaries::new();
+impl<T> Default for ByName<'_, T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), places: HashMap::new(), next: 0 }
+    }
+}
+
+impl<'a, T: Default> ByName<'a, T> {
+    /// Makes it when it is not there.
+    fn entry(&mut self, name: &'a str) -> Option<&mut T> {
+        let at = match self.all.get(self.next) {
+            Some((known, _)) if *known == name => self.next,
+            _ => *self.places.entry(name).or_insert(self.all.len()),
+        };
+        if at == self.all.len() {
+            self.all.push((name, T::default()));
+        }
+        self.next = at + 1;
+        self.all.get_mut(at).map(|(_, thing)| thing)
+    }
+
+    fn sorted(mut self) -> Vec<(&'a str, T)> {
+        self.all.sort_unstable_by_key(|(name, _)| *name);
+        self.all
+    }
+}
+
+/// The rows that have a value, and the values.
+struct Column<T> {
+    rows: RowSet,
+    values: Vec<T>,
+}
+
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Self { rows: RowSet::none(), values: Vec::new() }
+    }
+}
+
+/// The columns of what each source has by name, ascending.
+fn columns_of<'a, T, I>(sources: &'a [Source<'_>], pairs: impl Fn(&'a Source<'_>) -> I) -> Vec<(&'a str, Column<T>)>
+where
+    I: Iterator<Item = (&'a str, T)>,
+{
+    let mut columns: ByName<'a, Column<T>> = ByName::default();
     for (row, source) in sources.iter().enumerate() {
-        for (name, summary) in &source.summary.metrics {
-            let (rows, summaries) = metrics.entry(name).or_insert_with(|| (RowSet::none(), Vec::new()));
-            rows.insert(row);
-            summaries.push(summary);
+        for (name, value) in pairs(source) {
+            if let Some(column) = columns.entry(name) {
+                column.rows.insert(row);
+                column.values.push(value);
+            }
         }
     }
-    metrics
+    columns.sorted()
 }
 
 fn metric(rows: &RowSet, summaries: &[&MetricSummary], of: usize) -> (Vec<u8>, Vec<u8>) {
