@@ -230,7 +230,7 @@ impl Shared {
     fn pack_logs(
         self: &Arc<Self>,
         experiment: ExperimentId,
-        mut logs: Vec<Ended>,
+        logs: Vec<Ended>,
         settled: &mut BTreeSet<RunId>,
     ) -> (Vec<Ended>, Result<()>) {
         let mut entries = BTreeMap::new();
@@ -242,16 +242,24 @@ impl Shared {
         if !entries.is_empty() {
             lock(&self.gathering).packed.insert(experiment);
         }
-        // What fails from here on is done by settling the run.
-        logs.retain(|ended| {
-            let Some(entry) = entries.remove(&ended.run) else { return true };
-            ended.log.sealed.set();
-            if self.leave_folder(experiment, ended, entry).is_ok_and(|left| left) {
-                settled.insert(ended.run);
+        let mut unsealed = Vec::new();
+        let mut by_lock: BTreeMap<PathBuf, Vec<(Ended, RunEntry)>> = BTreeMap::new();
+        for ended in logs {
+            match entries.remove(&ended.run) {
+                None => unsealed.push(ended),
+                Some(entry) => {
+                    ended.log.sealed.set();
+                    by_lock.entry(self.paths.run_lock(ended.run)).or_default().push((ended, entry));
+                }
             }
-            false
-        });
-        (logs, Ok(()))
+        }
+        // What fails from here on is done by settling the run.
+        for runs in by_lock.into_values() {
+            if let Ok(left) = self.leave_folders(experiment, &runs) {
+                settled.extend(left);
+            }
+        }
+        (unsealed, Ok(()))
     }
 
     /// Writes a pack of those logs that are fit for it; adds what the catalog is to know of their runs to `entries`.
@@ -313,15 +321,20 @@ impl Shared {
         Ok(Some(RunEntry { run_id: *run, experiment_id: *experiment, state }))
     }
 
-    /// Removes the log of a run that lies in a pack now, and its folder, and tells the catalog, if nobody has begun to
-    /// write to the run again.
-    fn leave_folder(&self, experiment: ExperimentId, ended: &Ended, entry: RunEntry) -> Result<bool> {
-        let _run_lock = self.lock_run(ended.run)?;
-        self.remove_log(ended.run, ended.id, &ended.log.path)?;
-        let is_gone = self.drop_empty_folder(&self.paths.run(experiment, ended.run))?;
-        if is_gone {
-            self.with_journal(|journal| journal.append(entry.clone(), false))?;
+    /// Removes the logs of runs that lie in a pack now, and their folders, and tells the catalog, of those to which nobody has
+    /// begun to write again; returns these. The runs have one lock in common.
+    fn leave_folders(&self, experiment: ExperimentId, runs: &[(Ended, RunEntry)]) -> Result<Vec<RunId>> {
+        let Some((first, _)) = runs.first() else { return Ok(Vec::new()) };
+        let _run_lock = self.lock_run(first.run)?;
+        let has_left = |ended: &Ended| {
+            self.remove_log(ended.run, ended.id, &ended.log.path)?;
+            self.drop_empty_folder(&self.paths.run(experiment, ended.run))
+        };
+        let left = runs.iter().filter(|(ended, _)| has_left(ended).is_ok_and(|left| left));
+        let left: Vec<&RunEntry> = left.map(|(_, entry)| entry).collect();
+        if !left.is_empty() {
+            self.with_journal(|journal| left.iter().try_for_each(|entry| journal.append((*entry).clone(), false)))?;
         }
-        Ok(is_gone)
+        Ok(left.iter().map(|entry| entry.run_id).collect())
     }
 }

@@ -132,6 +132,19 @@ impl Shared {
         })
     }
 
+    /// Says in the catalog that there is a new run of this id, if there is none yet. Durable when one was removed, whose summary
+    /// must not come back with the power.
+    fn claim(&self, run_id: RunId, experiment_id: ExperimentId) -> Result<()> {
+        self.with_journal(|journal| {
+            let known = journal.brief(run_id)?;
+            if known.is_some_and(|known| known.state != BriefState::Removed) {
+                return Err(Error::AlreadyExists { what: "run", name: run_id.to_string() });
+            }
+            let entry = RunEntry { run_id, experiment_id, state: EntryState::Unsettled };
+            journal.append(entry, known.is_some())
+        })
+    }
+
     /// Asks the catalog, after a look at what others have appended. Without one a reader makes one for itself, in memory.
     pub(super) fn read_catalog<T>(&self, ask: impl Fn(&mut Journal) -> Result<T>) -> Result<T> {
         let mut journal = lock(&self.journal);
@@ -231,12 +244,7 @@ impl Store {
         let id = new.id.unwrap_or_else(|| RunId::from_bytes(shared.env.clock.random_id()));
         let changes = creation(shared, id, &experiment, new)?;
         let _run_lock = shared.lock_run(id)?;
-        match shared.brief(id) {
-            Ok(_) => return Err(Error::AlreadyExists { what: "run", name: id.to_string() }),
-            Err(Error::NotFound { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        shared.unsettle(id, experiment.id)?;
+        shared.claim(id, experiment.id)?;
         let dir = shared.paths.run(experiment.id, id);
         let begun = shared
             .env
