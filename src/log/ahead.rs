@@ -71,6 +71,11 @@ impl NextExtent {
         self.start + self.len
     }
 
+    /// Whether it is one of this file.
+    pub(super) fn is_of(&self, file: &Arc<dyn File>) -> bool {
+        Arc::ptr_eq(&self.file, file)
+    }
+
     /// Whether it is prepared, begins at `start` and has `need` bytes.
     pub(super) fn is_ready(&self, start: u64, need: u64) -> bool {
         self.extent.is_some() && self.start == start && self.len >= need

@@ -187,16 +187,39 @@ fn an_extent_that_is_left_is_handed_over() {
     let disk = SimDisk::new(6);
     let mut writer = create(&disk.process(), true);
     assert!(!writer.asks_for_next());
-    call(&mut writer, &[1; 40_000]);
+    call(&mut writer, &[1; 10_000]);
     assert!(writer.asks_for_next());
     writer.asked();
-    assert!(!writer.asks_for_next() && !writer.has_room(40_000) && writer.has_room(10_000));
+    assert!(!writer.asks_for_next() && !writer.has_room(10_000) && writer.has_room(1_500));
     let mut next = writer.plan_next().unwrap();
     next.prepare().unwrap();
     writer.install_next(next);
-    assert!(writer.has_room(40_000) && writer.plan_next().is_none() && writer.take_spent().is_empty());
-    call(&mut writer, &[2; 40_000]);
+    assert!(writer.has_room(10_000) && writer.plan_next().is_none() && writer.take_spent().is_empty());
+    call(&mut writer, &[2; 10_000]);
     assert_eq!((writer.take_spent().len(), writer.take_spent().len()), (1, 0));
+}
+
+/// Found by killing writers whose logs grow from 16 KiB: what was prepared for a log came when its writer had gone on in the next
+/// one, which then wrote into the file of the one before.
+#[test]
+fn an_extent_of_another_log_is_not_taken() {
+    let disk = SimDisk::new(6);
+    let env = disk.process();
+    let first = create(&env, true);
+    let other = Path::new("/logs/b.log");
+    let mut second = LogWriter::create(&env, other, &header(), true).unwrap();
+    let mut next = first.plan_next().unwrap();
+    next.prepare().unwrap();
+    assert_eq!(first.room(), second.room());
+    second.install_next(next);
+    assert!(second.plan_next().is_some());
+    call(&mut second, &[1; 10_000]);
+    call(&mut second, &[2; 10_000]);
+    let mut reader = match LogReader::open(&disk.process(), other).unwrap() {
+        Opened::Log(reader) => reader,
+        _ => panic!("there is a log"),
+    };
+    assert_eq!(read(&mut reader, true), ([[1; 10_000], [2; 10_000]].concat(), LogEnd::Complete));
 }
 
 #[test]

@@ -269,9 +269,10 @@ impl LogWriter {
         (self.next.is_none() && self.poison.is_none()).then(|| self.plan(0))
     }
 
-    /// Takes what another thread has prepared, unless this writer had to help itself in the meantime.
+    /// Takes what another thread has prepared, unless this writer had to help itself in the meantime. It may have been
+    /// prepared for the log before this one, whose extents ended at the same places.
     pub(crate) fn install_next(&mut self, next: NextExtent) {
-        if self.next.is_none() && next.is_ready(self.extent_end, 0) {
+        if self.next.is_none() && next.is_of(&self.file) && next.is_ready(self.extent_end, 0) {
             self.next = Some(next);
         }
     }

@@ -66,7 +66,8 @@ pub struct RunPage {
 impl Store {
     /// Looks for runs. A page begins behind what the last run of the page before was sorted by, so that runs which appear,
     /// change or go meanwhile do not shift it. Cost: of ended runs, the columns that filter and order name, and the runs
-    /// of the page.
+    /// of the page; in an order that was asked for before, and without a filter or with one that many match, only these and
+    /// a bisection.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
