@@ -10,6 +10,7 @@ mod blocking;
 mod body;
 mod error;
 mod guard;
+mod limits;
 mod listen;
 mod login;
 mod mlflow;
@@ -26,6 +27,7 @@ mod ui;
 mod writers;
 
 pub use error::{Error, Result};
+pub use limits::Limits;
 pub use listen::{Server, Stopper};
 pub use options::{ServerOptions, TlsFiles};
 

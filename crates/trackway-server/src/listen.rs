@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::guard::Guard;
+use crate::limits::Limits;
 use crate::mlflow;
 use crate::options::ServerOptions;
 use crate::state::App;
@@ -29,12 +30,6 @@ const BLOCKING_THREADS: usize = 64;
 
 /// Connections at a time; who comes later waits to be accepted.
 const CONNECTIONS: usize = 1024;
-
-/// How long a client may take to send the head of a request, counted from the moment its connection is ready for one.
-const HEAD_PATIENCE: Duration = Duration::from_secs(75);
-
-/// How long a client may take for the handshake of TLS.
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a run is not logged to before its writer is left, and how often that is looked for.
 const IDLE: Duration = Duration::from_secs(600);
@@ -141,13 +136,13 @@ impl Server {
                 .ok_or_else(|| Error::file(given, "MLflow's pages are not in it (mlflow-skinny has none)"))
         });
         let pages = pages.transpose()?;
-        let guard = Guard::new(options.host, &options.allowed_hosts, token, tls.is_some());
+        let guard = Guard::new(options.host, &options.allowed_hosts, token, tls.is_some(), options.limits);
         raise_file_limit();
         let bound = |source| Error::Bind { addr: wanted, source };
         let listener = TcpListener::bind(wanted).map_err(bound)?;
         listener.set_nonblocking(true).map_err(bound)?;
         let addr = listener.local_addr().map_err(bound)?;
-        let (app, guard) = (Arc::new(App::new(store)), Arc::new(guard));
+        let (app, guard) = (Arc::new(App::new(store, options.limits)), Arc::new(guard));
         Ok(Self { listener, addr, app, guard, tls, pages, stop: watch::Sender::new(false) })
     }
 
@@ -235,7 +230,7 @@ impl Server {
         let served = runtime.block_on(async {
             prepare(stopper)?;
             let tidy = tokio::spawn(leave_idle_writers(Arc::clone(&app)));
-            let served = serve(listener, service, tls, stop.subscribe()).await;
+            let served = serve(listener, service, tls, app.limits, stop.subscribe()).await;
             tidy.abort();
             served
         });
@@ -279,11 +274,12 @@ async fn serve(
     listener: TcpListener,
     service: Service,
     tls: Option<TlsAcceptor>,
+    limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Start)?;
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(HEAD_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES);
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -296,7 +292,7 @@ async fn serve(
         tokio::spawn(async move {
             let ended = match tls {
                 None => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
-                Some(tls) => match timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
+                Some(tls) => match timeout(limits.handshake, tls.accept(stream)).await {
                     Ok(Ok(stream)) => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
                     Ok(Err(error)) => return tracing::debug!(%error, "no TLS"),
                     Err(_) => return tracing::debug!("no TLS in time"),

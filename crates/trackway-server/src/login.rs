@@ -38,7 +38,7 @@ async fn ask() -> Response {
 }
 
 async fn log_in(State(guard): State<Arc<Guard>>, request: Request) -> Response {
-    let body = match body::read(request.into_body(), FORM_BYTES).await {
+    let body = match body::read(request.into_body(), FORM_BYTES, guard.limits.body).await {
         Ok(body) => body,
         Err(unread) => return unread.status.into_response(),
     };

@@ -113,7 +113,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
 }
 
 async fn answer(app: Arc<App>, handler: Handler, params: RawPathParams, request: Request) -> Response {
-    let call = match read(&params, request).await {
+    let call = match read(&app, &params, request).await {
         Ok(call) => call,
         Err(error) => return error.into_response(),
     };
@@ -126,7 +126,7 @@ async fn answer(app: Arc<App>, handler: Handler, params: RawPathParams, request:
 
 /// # Errors
 /// The body is too long, breaks off, or is not said to be JSON: forms of other pages cannot say so.
-async fn read(params: &RawPathParams, request: Request) -> Result<Call> {
+async fn read(app: &App, params: &RawPathParams, request: Request) -> Result<Call> {
     let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
     let params = params.iter().map(owned).collect();
     let query = request.uri().query().unwrap_or_default();
@@ -137,7 +137,7 @@ async fn read(params: &RawPathParams, request: Request) -> Result<Call> {
             return Err(Error::invalid("the body must be application/json"));
         }
     }
-    let body = body::read(request.into_body(), BODY_BYTES).await?;
+    let body = body::read(request.into_body(), BODY_BYTES, app.limits.body).await?;
     Ok(Call { params, query, body })
 }
 

@@ -2,7 +2,7 @@
 // as its clients make them. Ends with 0 when all is well; pictures go to the folder in the second argument, if there is one.
 
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
+import { complaintsOf, launch } from "./chromium.mjs";
 
 const [, , url, pictures] = process.argv;
 const WAIT = 20000;
@@ -40,17 +40,12 @@ await call("runs/set-tag", { run_id: adam, key: "mlflow.note.content", value: `#
 
 // ---- the browser
 
-const browser = await chromium.launch({ executablePath: process.env.TRACKWAY_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await launch();
 const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, colorScheme: "light" });
 const page = await context.newPage();
 page.setDefaultTimeout(WAIT);
-const complaints = [];
 // What a refused filter is answered stands in the console too, and is meant to be there.
-const isMeant = (text) => /status of 400/.test(text);
-page.on("console", (message) => { if (message.type() === "error" && !isMeant(message.text())) complaints.push(message.text()); });
-page.on("pageerror", (error) => complaints.push(error.stack));
-page.on("dialog", (dialog) => { complaints.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
-page.on("request", (request) => { if (!request.url().startsWith(url) && !request.url().startsWith("data:")) complaints.push(`asked elsewhere: ${request.url()}`); });
+const complaints = complaintsOf(page, url, (text) => /status of 400/.test(text));
 
 const steps = [];
 const step = (name, run) => steps.push([name, run]);

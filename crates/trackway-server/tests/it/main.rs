@@ -11,6 +11,8 @@ mod logged_models;
 mod mlflow_pages;
 mod native;
 mod native_charts;
+#[path = "../browser/node.rs"]
+mod node;
 mod python;
 mod registry;
 mod runs;
