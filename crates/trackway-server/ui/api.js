@@ -15,14 +15,9 @@ export class ApiError extends Error {
 }
 
 async function call(method, path, body, signal) {
-  const options = { method, signal, headers: { Accept: "application/json" }, credentials: "same-origin" };
-  if (body !== undefined) {
-    options.headers["Content-Type"] = "application/json";
-    options.body = JSON.stringify(body);
-  }
   let response;
   try {
-    response = await fetch(ROOT + path, options);
+    response = await window.trackwayFirst.ask(method, path, body, signal);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     setOnline(false);
@@ -58,7 +53,6 @@ function setOnline(now) {
 const enc = encodeURIComponent;
 
 export const api = {
-  session: () => call("GET", "session"),
   experiments: (view, signal) => call("GET", `experiments?view=${view}`, undefined, signal),
   experiment: (id, signal) => call("GET", `experiments/${enc(id)}`, undefined, signal),
   createExperiment: (name) => call("POST", "experiments", { name }),

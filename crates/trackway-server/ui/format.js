@@ -17,10 +17,16 @@ export function number(value, digits = 5) {
   return String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
-const GROUPED = new Intl.NumberFormat("en-US");
+/** What formats is made when it is wanted: each costs a page some milliseconds. */
+function later(make) {
+  let made = null;
+  return (value) => (made ??= make()).format(value);
+}
+
+const grouped = later(() => new Intl.NumberFormat("en-US"));
 
 export function integer(value) {
-  return GROUPED.format(value).replaceAll(",", "\u202f").replace("-", "−");
+  return grouped(value).replaceAll(",", "\u202f").replace("-", "−");
 }
 
 export function plural(count, one, many = one + "s") {
@@ -40,9 +46,12 @@ export function duration(ms) {
   return `${m} min ${s} s`;
 }
 
-const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const DATE_OF_YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
-const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const ofThisYear = later(() => new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }));
+const ofAnyYear = later(() => new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" }));
+const exact = later(() => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" }));
+
+/** A day of any year. */
+export const day = later(() => new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }));
 
 /** Dates beyond what browsers know are shown as the number that they are. */
 function dateOr(ms, show) {
@@ -52,11 +61,11 @@ function dateOr(ms, show) {
 
 export function date(ms) {
   if (ms == null) return "";
-  return dateOr(ms, (at) => (at.getFullYear() === new Date().getFullYear() ? DATE : DATE_OF_YEAR).format(at));
+  return dateOr(ms, (at) => (at.getFullYear() === new Date().getFullYear() ? ofThisYear : ofAnyYear)(at));
 }
 
 export function fullDate(ms) {
-  return ms == null ? "" : dateOr(ms, (at) => FULL.format(at));
+  return ms == null ? "" : dateOr(ms, (at) => exact(at));
 }
 
 export function ago(ms) {

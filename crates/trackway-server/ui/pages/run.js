@@ -17,9 +17,12 @@ const NOTE = "mlflow.note.content";
 const PARTS = { artifacts: "artifacts", "model-metrics": "charts", "system-metrics": "charts" };
 
 export async function open(page) {
+  // Most addresses name the experiment; nobody waits for it twice.
+  const named = page.experiment ? api.experiment(page.experiment).catch(() => null) : null;
   const since = await begin({ runs: [page.run] });
   const run = await api.run(page.run);
-  const experiment = await api.experiment(run.experiment).catch(() => ({ id: run.experiment, name: run.experiment }));
+  let experiment = await named;
+  if (experiment?.id !== run.experiment) experiment = await api.experiment(run.experiment).catch(() => ({ id: run.experiment, name: run.experiment }));
   return new RunPage(page, run, experiment, since);
 }
 
@@ -40,6 +43,10 @@ class RunPage {
     this.show();
     this.stop = follow({ runs: [run.id] }, since, () => this.live());
     this.clock = setInterval(() => { if (this.run.status === "RUNNING") this.showFacts(); }, 1000);
+  }
+
+  shown() {
+    this.board?.shown();
   }
 
   destroy() {
@@ -108,6 +115,7 @@ class RunPage {
     fill(this.body, h("div.scroll", this.board.el));
     this.board.setMetrics(this.run.metrics.map((one) => one.key));
     this.board.setRuns([{ id: this.run.id, name: this.run.name || this.run.id.slice(0, 8) }]);
+    this.board.shown();
   }
 
   showArtifacts() {
