@@ -3,34 +3,16 @@
 
 import assert from "node:assert/strict";
 import { complaintsOf, launch } from "./chromium.mjs";
+import { client, curve } from "./client.mjs";
 
 const [, , url, pictures] = process.argv;
 const WAIT = 20000;
 
 // ---- what is there
 
-async function call(path, body) {
-  const response = await fetch(`${url}/api/2.0/mlflow/${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  const text = await response.text();
-  assert.equal(response.status, 200, `${path}: ${text}`);
-  return JSON.parse(text);
-}
-
-async function makeRun(experiment, name, params, curve, status) {
-  const { run } = await call("runs/create", { experiment_id: experiment, run_name: name, start_time: 1700000000000 + made++ });
-  const run_id = run.info.run_id;
-  const list = Object.entries(params).map(([key, value]) => ({ key, value }));
-  const metrics = curve.map((value, step) => ({ key: "val/loss", value, step, timestamp: 1700000000000 + step * 1000 }));
-  await call("runs/log-batch", { run_id, params: list });
-  for (let at = 0; at < metrics.length; at += 1000) await call("runs/log-batch", { run_id, metrics: metrics.slice(at, at + 1000) });
-  if (status) await call("runs/update", { run_id, status, end_time: 1700000100000 });
-  return run_id;
-}
-
-let made = 0;
+const { call, makeRun } = client(url);
 const HOSTILE = "<img src=x onerror=alert(1)> <script>alert(2)</script>";
 const { experiment_id } = await call("experiments/create", { name: "browser" });
-const curve = (length, low) => Array.from({ length }, (_, step) => low + 1 / (step + 1));
 const spiky = curve(5000, 0.2).map((value, step) => (step === 3210 ? 40 : value));
 const adam = await makeRun(experiment_id, "adam one", { opt: "adam", lr: "0.1" }, spiky, "FINISHED");
 await makeRun(experiment_id, "sgd one", { opt: "sgd", lr: "0.2" }, curve(300, 0.5), "FAILED");

@@ -7,10 +7,10 @@ export function launch() {
   return chromium.launch({ executablePath: process.env.TRACKWAY_CHROMIUM, args: ["--no-sandbox"] });
 }
 
-/** A list that is filled with what a page should not do: errors, dialogs, requests to elsewhere. `isMeant` are errors that should be. */
+/** A list that is filled with what a page should not do: errors, dialogs, requests to elsewhere. `isMeant(text, url)` tells errors that should be. */
 export function complaintsOf(page, url, isMeant) {
   const complaints = [];
-  page.on("console", (message) => { if (message.type() === "error" && !isMeant(message.text())) complaints.push(message.text()); });
+  page.on("console", (message) => { if (message.type() === "error" && !isMeant(message.text(), message.location().url)) complaints.push(message.text()); });
   page.on("pageerror", (error) => complaints.push(error.stack));
   page.on("dialog", (dialog) => { complaints.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on("request", (request) => { if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) complaints.push(`asked elsewhere: ${request.url()}`); });

@@ -3,6 +3,9 @@
 
 use crate::node;
 use crate::server::TestServer;
+use std::ffi::OsString;
+use std::process::Command;
+use trackway_server::ServerOptions;
 
 /// Whether tests in a browser are wanted here; says so when they are not.
 pub(crate) fn is_wanted() -> bool {
@@ -13,6 +16,10 @@ pub(crate) fn is_wanted() -> bool {
     wanted
 }
 
+fn arguments(server: &TestServer) -> Vec<OsString> {
+    [Some(server.url.clone().into()), std::env::var_os("TRACKWAY_PICTURES")].into_iter().flatten().collect()
+}
+
 #[test]
 fn the_pages_work_in_a_browser() {
     if !is_wanted() {
@@ -20,7 +27,24 @@ fn the_pages_work_in_a_browser() {
     }
     assert_eq!(node::missing(), None, "a program is not there");
     let server = TestServer::start();
-    let args = [Some(server.url.clone().into()), std::env::var_os("TRACKWAY_PICTURES")];
-    let args: Vec<_> = args.into_iter().flatten().collect();
-    assert!(node::run("browser.mjs", &args), "the pages do not work; what was printed says where");
+    assert!(node::run("browser.mjs", &arguments(&server)), "the pages do not work; what was printed says where");
+}
+
+/// MLflow's pages come with its package: `TRACKWAY_MLFLOW_PYTHON` names an interpreter that has it.
+#[test]
+fn mlflows_own_pages_show_runs_and_charts() {
+    if !is_wanted() {
+        return;
+    }
+    let Some(python) = std::env::var_os("TRACKWAY_MLFLOW_PYTHON") else {
+        eprintln!("skipped: TRACKWAY_MLFLOW_PYTHON names an interpreter with mlflow");
+        return;
+    };
+    let find = "import importlib.util as util; print(*util.find_spec('mlflow').submodule_search_locations)";
+    let found = Command::new(python).args(["-c", find]).output().unwrap();
+    let package = String::from_utf8(found.stdout).unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    let pages = Some(package.trim().into());
+    let server = TestServer::start_with(ServerOptions { mlflow_ui: pages, ..ServerOptions::default() });
+    assert!(node::run("mlflow.mjs", &arguments(&server)), "the pages do not work; what was printed says where");
 }
