@@ -56,7 +56,7 @@ pub(super) async fn receive(
     let sent = pump(&mut body, most, patience, &sender).await;
     drop(sender);
     if sent.is_err() {
-        drain(body).await;
+        drain(body, patience).await;
     }
     let stored = storing.await.unwrap_or_else(|_| Err(Error::new(Code::InternalError, "the upload ended early")));
     // What is wrong with the place is told rather than that its body was not read to the end.
@@ -108,7 +108,7 @@ async fn pump(
 }
 
 /// Reads what is left of a short body: a client that is still sending when the connection is closed does not see the answer.
-pub(super) async fn drain(mut body: Body) {
+pub(super) async fn drain(mut body: Body, patience: Duration) {
     let mut left = DRAINED_BYTES;
     let all = async {
         while let Some(Ok(frame)) = body.frame().await {
@@ -120,7 +120,7 @@ pub(super) async fn drain(mut body: Body) {
         }
     };
     // A client that takes longer has had its chance.
-    let _ = tokio::time::timeout(DRAIN_PATIENCE, all).await;
+    let _ = tokio::time::timeout(patience.min(DRAIN_PATIENCE), all).await;
 }
 
 fn cut_short(reason: &str) -> Error {
