@@ -81,7 +81,6 @@
 
   const page = pageOf(place().path);
   if (page) {
-    preload(page.name);
     const { experiment, run } = page.args;
     const enc = encodeURIComponent;
     if (experiment) askEarly("GET", `experiments/${enc(experiment)}`);
@@ -93,6 +92,8 @@
       askEarly("POST", "keys", { experiments: [experiment] });
       askEarly("POST", "changes", { experiment });
     }
+    // A browser has few connections for all that: what the server has to think about goes first.
+    preload(page.name);
   }
 
   window.trackwayFirst = {

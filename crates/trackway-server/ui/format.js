@@ -17,16 +17,8 @@ export function number(value, digits = 5) {
   return String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
-/** What formats is made when it is wanted: each costs a page some milliseconds. */
-function later(make) {
-  let made = null;
-  return (value) => (made ??= make()).format(value);
-}
-
-const grouped = later(() => new Intl.NumberFormat("en-US"));
-
 export function integer(value) {
-  return grouped(value).replaceAll(",", "\u202f").replace("-", "−");
+  return String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f").replace("-", "−");
 }
 
 export function plural(count, one, many = one + "s") {
@@ -46,12 +38,15 @@ export function duration(ms) {
   return `${m} min ${s} s`;
 }
 
-const ofThisYear = later(() => new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }));
-const ofAnyYear = later(() => new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" }));
-const exact = later(() => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" }));
+// Written by hand: to start what the browser has for dates of a country costs a page more than all else in here.
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const two = (number) => String(number).padStart(2, "0");
 
 /** A day of any year. */
-export const day = later(() => new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }));
+export const day = (at) => `${at.getDate()} ${MONTHS[at.getMonth()]}`;
+
+const dayOfYear = (at) => `${day(at)} ${at.getFullYear()}`;
+const minute = (at) => `${two(at.getHours())}:${two(at.getMinutes())}`;
 
 /** Dates beyond what browsers know are shown as the number that they are. */
 function dateOr(ms, show) {
@@ -61,11 +56,11 @@ function dateOr(ms, show) {
 
 export function date(ms) {
   if (ms == null) return "";
-  return dateOr(ms, (at) => (at.getFullYear() === new Date().getFullYear() ? ofThisYear : ofAnyYear)(at));
+  return dateOr(ms, (at) => (at.getFullYear() === new Date().getFullYear() ? `${day(at)}, ${minute(at)}` : dayOfYear(at)));
 }
 
 export function fullDate(ms) {
-  return ms == null ? "" : dateOr(ms, (at) => exact(at));
+  return ms == null ? "" : dateOr(ms, (at) => `${dayOfYear(at)}, ${minute(at)}:${two(at.getSeconds())}`);
 }
 
 export function ago(ms) {
