@@ -115,7 +115,7 @@ fn refusal(guard: &Guard, request: &Request) -> Option<Response> {
         tracing::warn!(origin, "refused: a page of another site");
         return Some(forbidden("Cross-origin request blocked"));
     }
-    if guard.knows(request.headers()) || path == login::PATH {
+    if guard.knows(request.headers()) || path == login::PATH || path == login::SCRIPT_PATH {
         return None;
     }
     let wants_page = text(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));

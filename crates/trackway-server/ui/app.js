@@ -147,11 +147,5 @@ document.getElementById("app").append(
     theme, button("help", "", help, { title: "Keys and filters (?)", class: "ghost" })),
   offline, main);
 
-try {
-  const wanted = sessionStorage.getItem("trackway.wanted");
-  sessionStorage.removeItem("trackway.wanted");
-  if (wanted && !location.hash) history.replaceState(null, "", wanted);
-} catch { /* storage may be forbidden */ }
-
 addEventListener("hashchange", route);
 route();

@@ -9,8 +9,9 @@
   /** Each page's form of address, names of the parts in it, and modules beside those that `index.html` names. Addresses are those that MLflow's clients print. */
   const PAGES = [
     ["experiments", /^\/(?:experiments)?$/, [], ["components/table.js"]],
-    ["run", /^\/experiments\/([^/]+)\/runs\/([^/]+)(?:\/(.*))?$/, ["experiment", "run", "rest"], [...CHARTS, "components/artifacts.js", "markdown.js", "pages/notes.js", "pages/runparts.js"]],
-    ["experiment", /^\/experiments\/([^/]+)(?:\/runs)?$/, ["experiment"], [...CHARTS, "components/picker.js", "components/search.js", "components/table.js", "markdown.js", "pages/runcolumns.js", "pages/runlist.js", "pages/runside.js"]],
+    ["run", /^\/experiments\/([^/]+)\/runs\/([^/]+)(?:\/(.*))?$/, ["experiment", "run", "rest"], [...CHARTS, "components/artifacts.js", "markdown.js", "pages/loggedparts.js", "pages/notes.js", "pages/runparts.js"]],
+    ["logged", /^\/experiments\/([^/]+)\/models\/([^/]+)(?:\/.*)?$/, ["experiment", "model"], ["pages/loggedparts.js"]],
+    ["experiment", /^\/experiments\/([^/]+)(?:\/(runs|models))?$/, ["experiment", "part"], [...CHARTS, "components/picker.js", "components/search.js", "components/table.js", "markdown.js", "pages/loggedlist.js", "pages/loggedparts.js", "pages/runcolumns.js", "pages/runlist.js", "pages/runside.js"]],
     ["run", /^\/runs\/([^/]+)$/, ["run"], []],
     ["compare", /^\/compare(?:-runs)?$/, [], [...CHARTS, "components/parallel.js"]],
     ["models", /^\/models$/, [], ["components/table.js"]],
@@ -81,13 +82,15 @@
 
   const page = pageOf(place().path);
   if (page) {
-    const { experiment, run } = page.args;
+    const { experiment, run, model } = page.args;
     const enc = encodeURIComponent;
     if (experiment) askEarly("GET", `experiments/${enc(experiment)}`);
     if (run) {
       // What has changed is told from here on, so it is asked for before what is shown.
       const since = askEarly("POST", "changes", { runs: [run] });
       askEarly("GET", `runs/${enc(run)}`, undefined, since);
+    } else if (model) {
+      askEarly("GET", `logged-models/${enc(model)}`);
     } else if (experiment) {
       askEarly("POST", "keys", { experiments: [experiment] });
       askEarly("POST", "changes", { experiment });

@@ -9,6 +9,7 @@ mod changes;
 mod charts;
 mod error;
 mod experiments;
+mod logged_models;
 mod models;
 mod runs;
 mod search;
@@ -75,7 +76,7 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-const ROUTES: [(MethodFilter, &str, Handler); 23] = [
+const ROUTES: [(MethodFilter, &str, Handler); 26] = [
     (MethodFilter::GET, "/session", session),
     (MethodFilter::GET, "/experiments", experiments::list),
     (MethodFilter::POST, "/experiments", experiments::create),
@@ -93,6 +94,9 @@ const ROUTES: [(MethodFilter, &str, Handler); 23] = [
     (MethodFilter::PATCH, "/runs/{id}", runs::edit),
     (MethodFilter::GET, "/runs/{id}/artifacts", artifacts::list),
     (MethodFilter::GET, "/runs/{id}/file", artifacts::file),
+    (MethodFilter::GET, "/runs/{id}/logged-models", logged_models::of_run),
+    (MethodFilter::POST, "/logged-models/search", logged_models::search),
+    (MethodFilter::GET, "/logged-models/{id}", logged_models::get),
     (MethodFilter::POST, "/charts", charts::charts),
     (MethodFilter::POST, "/bands", bands::bands),
     (MethodFilter::POST, "/changes", changes::changes),

@@ -170,8 +170,9 @@ step("it is dark when the system is, and when somebody says so", async () => {
   const theme = () => page.evaluate(() => [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]);
   const [, light] = await theme();
   await page.emulateMedia({ colorScheme: "dark" });
-  const [name, dark] = await theme();
-  assert.equal(name, "dark");
+  // The page is told a little later.
+  await until(() => document.documentElement.dataset.theme === "dark");
+  const [, dark] = await theme();
   assert.notEqual(light, dark);
   await page.keyboard.press("t");
   assert.deepEqual(await theme(), ["light", light]);
@@ -179,6 +180,32 @@ step("it is dark when the system is, and when somebody says so", async () => {
   assert.equal((await theme())[0], "light");
   await page.keyboard.press("t");
   await picture("dark");
+});
+
+step("logged models are shown with their runs", async () => {
+  const params = [{ key: "depth", value: "7" }, { key: "note", value: HOSTILE }];
+  const name = "<img src=x onerror=alert(4)>";
+  const { model } = await call("logged-models", { experiment_id, name, source_run_id: adam, params });
+  const { model_id } = model.info;
+  const metrics = [{ key: "acc", value: 0.875, step: 3, timestamp: 1700000000000, model_id, dataset_name: "digits" }];
+  await call("runs/log-batch", { run_id: adam, metrics });
+  await page.goto(`${url}/#/experiments/${experiment_id}/runs/${adam}`);
+  await page.waitForSelector("[data-card=models] >> text=made");
+  assert.match(await page.textContent("[data-card=models]"), /acc 0\.875.*depth 7/s);
+  await page.goto(`${url}/#/experiments/${experiment_id}`);
+  await page.click(".tabs >> text=Models");
+  await page.waitForSelector(".vt-row >> text=acc 0.875");
+  await picture("models");
+  await page.click(".vt-row a.strong");
+  await page.waitForSelector("[data-card=metrics] >> text=digits");
+  assert.equal(await page.textContent("h1"), name);
+  assert.match(await page.textContent("[data-card=params]"), /depth.*7/s);
+  await picture("model");
+  await page.click(".crumbs >> text=browser");
+  await page.waitForSelector(".vt-row >> text=acc 0.875");
+  await page.click(".tabs >> text=Table");
+  await page.waitForSelector(".vt-row .run-link");
+  assert.match(page.url(), /tab=runs/);
 });
 
 step("there are empty pages, wrong addresses, and models", async () => {

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// What lies beside this file and is copied to where the package is.
-const FILES: [&str; 6] = ["package.json", "chromium.mjs", "client.mjs", "browser.mjs", "mlflow.mjs", "pages.mjs"];
+const FILES: [&str; 7] =
+    ["package.json", "chromium.mjs", "client.mjs", "browser.mjs", "login.mjs", "mlflow.mjs", "pages.mjs"];
 
 /// Names the browser.
 const CHROMIUM: &str = "TRACKWAY_CHROMIUM";

@@ -30,6 +30,20 @@ fn the_pages_work_in_a_browser() {
     assert!(node::run("browser.mjs", &arguments(&server)), "the pages do not work; what was printed says where");
 }
 
+#[test]
+fn the_login_page_leads_back_to_where_somebody_wanted() {
+    if !is_wanted() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (file, token) = (dir.path().join("token"), "0123456789abcdef0123");
+    std::fs::write(&file, token).unwrap();
+    let server = TestServer::start_with(ServerOptions { token_file: Some(file), ..ServerOptions::default() });
+    let mut args = arguments(&server);
+    args.insert(1, token.into());
+    assert!(node::run("login.mjs", &args), "what was printed says where");
+}
+
 /// MLflow's pages come with its package: `TRACKWAY_MLFLOW_PYTHON` names an interpreter that has it.
 #[test]
 fn mlflows_own_pages_show_runs_and_charts() {

@@ -117,7 +117,7 @@ fn every_module_of_a_page_is_asked_for_at_once() {
             assert!(is_named || at_first.contains(module.as_str()), "{name} needs {module}, which is asked for late");
         }
     }
-    assert_eq!(seen, 6, "pages were not found in first.js");
+    assert_eq!(seen, 7, "pages were not found in first.js");
 }
 
 #[test]

@@ -9,6 +9,7 @@ import { copyable, editable, empty, status, tabs } from "../components/bits.js";
 import { color } from "../colors.js";
 import { begin, follow } from "../live.js";
 import { Notes } from "./notes.js";
+import { modelsCard } from "./loggedparts.js";
 import { metricTable, paramTable, tagTable } from "./runparts.js";
 import * as format from "../format.js";
 
@@ -134,16 +135,29 @@ class RunPage {
     };
     this.metricsHolder = h("div");
     this.paramsHolder = h("div");
+    this.modelsHolder = h("div");
     this.chartOf = charts;
     const notes = new Notes(run.tags[NOTE] ?? "", async (text) => {
       await api.editRun(run.id, { tags: { [NOTE]: text || null } });
       run.tags[NOTE] = text;
     });
     const grid = h("div.overview",
-      h("div.column", h("section.card", h("header", h("h2", "Notes")), notes.el), this.metricsHolder),
+      h("div.column", h("section.card", h("header", h("h2", "Notes")), notes.el), this.metricsHolder, this.modelsHolder),
       h("div.column", this.paramsHolder, tagTable(run, (change) => this.editTags(change)), datasets(run)));
     fill(this.body, h("div.scroll", grid));
     this.showTables();
+    this.showModels();
+  }
+
+  /** They are another question, which charts need not wait for. */
+  async showModels() {
+    const { modelsHolder } = this;
+    try {
+      const { models } = await api.modelsOfRun(this.run.id);
+      fill(modelsHolder, modelsCard(models));
+    } catch (error) {
+      fill(modelsHolder, h("p.muted.pad", error.message));
+    }
   }
 
   showTables() {
@@ -203,7 +217,10 @@ class RunPage {
       this.board.setMetrics(run.metrics.map((one) => one.key));
       this.board.refresh();
     } else if (this.tab === "charts" && run.metrics.length) this.show();
-    else if (this.tab === "overview" && !typing) this.showTables();
+    else if (this.tab === "overview" && !typing) {
+      this.showTables();
+      this.showModels();
+    }
   }
 
   key(event) {
