@@ -8,6 +8,7 @@
 
 mod blocking;
 mod body;
+mod compress;
 mod error;
 mod guard;
 mod limits;

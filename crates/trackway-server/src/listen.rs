@@ -1,5 +1,6 @@
 //! Listening, accepting, and stopping without cutting answers short.
 
+use crate::compress::compressed;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::limits::Limits;
@@ -13,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -226,11 +227,15 @@ impl Server {
         let runtime = runtime()?;
         let stopper = self.stopper();
         let Self { listener, app, guard, tls, pages, stop, .. } = self;
-        let service = TowerToHyperService::new(crate::router(Arc::clone(&app), guard, pages.as_deref()));
+        let router = crate::router(Arc::clone(&app), guard, pages.as_deref());
+        let services = Services {
+            elsewhere: TowerToHyperService::new(compressed(router.clone())),
+            here: TowerToHyperService::new(router),
+        };
         let served = runtime.block_on(async {
             prepare(stopper)?;
             let tidy = tokio::spawn(leave_idle_writers(Arc::clone(&app)));
-            let served = serve(listener, service, tls, app.limits, stop.subscribe()).await;
+            let served = serve(listener, services, tls, app.limits, stop.subscribe()).await;
             tidy.abort();
             served
         });
@@ -270,9 +275,21 @@ async fn leave_idle_writers(app: Arc<App>) {
 
 type Service = TowerToHyperService<axum::Router>;
 
+/// The same for clients on this machine and elsewhere, but for how it is sent.
+struct Services {
+    here: Service,
+    elsewhere: Service,
+}
+
+impl Services {
+    fn of(&self, client: IpAddr) -> Service {
+        if client.to_canonical().is_loopback() { self.here.clone() } else { self.elsewhere.clone() }
+    }
+}
+
 async fn serve(
     listener: TcpListener,
-    service: Service,
+    services: Services,
     tls: Option<TlsAcceptor>,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
@@ -287,8 +304,8 @@ async fn serve(
             accepted = accept(&listener, &room) => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let Some((stream, place)) = accepted else { continue };
-        let (http, service, tls, watcher) = (http.clone(), service.clone(), tls.clone(), graceful.watcher());
+        let Some((stream, client, place)) = accepted else { continue };
+        let (http, service, tls, watcher) = (http.clone(), services.of(client), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
             let ended = match tls {
                 None => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
@@ -314,13 +331,13 @@ async fn serve(
 async fn accept(
     listener: &tokio::net::TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(tokio::net::TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, client)) => {
             // Answers are small and whole: waiting for more of them to send at once only delays them.
             let _ = stream.set_nodelay(true);
-            Some((stream, place))
+            Some((stream, client.ip(), place))
         }
         Err(error) => {
             // Out of file descriptors, or a client that was gone before it was accepted.

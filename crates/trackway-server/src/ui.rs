@@ -1,6 +1,7 @@
 //! Trackway's pages: plain files that are part of the program. They name no other server, and their policy lets them use
 //! none; what runs in them is theirs alone.
 
+use crate::compress::Compressible;
 use crate::state::App;
 use axum::Router;
 use axum::extract::Path;
@@ -103,6 +104,7 @@ fn serve(path: &str, asked: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", *RELEASE);
     let known = asked.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { content.into_response() };
+    response.extensions_mut().insert(Compressible);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(path)));
     // A page of another release gets what there is now, and must not keep it.

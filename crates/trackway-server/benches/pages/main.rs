@@ -91,7 +91,8 @@ fn main() {
     let path = std::env::var_os("TRACKWAY_PAGES_STORE").map_or_else(|| dir.path().join("store"), PathBuf::from);
     let [long, run, wide] = made(&path, points, runs);
     let server = serve::Process::start(&path);
-    println!("a metric of {points} points, {runs} runs; ready after {:.1} ms", server.ready.as_secs_f64() * 1e3);
+    let (ready, idle) = (server.ready.as_secs_f64() * 1e3, server.mib("VmRSS"));
+    println!("a metric of {points} points, {runs} runs; ready after {ready:.1} ms, idle with {idle:.1} MiB");
     let plan = serde_json::json!({
         "url": server.url, "long": long, "run": run, "wide": wide, "points": points, "runs": runs, "rounds": rounds,
     });

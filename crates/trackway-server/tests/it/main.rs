@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod browser;
+mod compress;
 mod experiments;
 mod history;
 mod inputs;

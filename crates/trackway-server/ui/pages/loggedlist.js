@@ -9,13 +9,13 @@ import { metricsOf, hrefOf, nameOf, paramsOf, runOf, stateOf } from "./loggedpar
 import * as format from "../format.js";
 
 const COLUMNS = [
-  { id: "name", title: "Model", width: 240, sort: true, sticky: true, cell: nameOf },
+  { id: "name", title: "Model", width: 240, sort: true, cell: nameOf },
   { id: "status", title: "Files", width: 100, cell: stateOf },
   { id: "model_type", title: "Type", width: 140, cell: (model) => model.kind },
   { id: "source_run_id", title: "Run", width: 110, cell: (model) => runOf(model.run) },
   { id: "creation_timestamp", title: "Created", width: 130, sort: true, cell: (model) => h("span", { title: format.fullDate(model.created_at) }, format.ago(model.created_at)) },
-  { id: "metrics", title: "Metrics", width: 420, cell: metricsOf },
-  { id: "params", title: "Params", width: 420, cell: paramsOf },
+  { id: "metrics", title: "Metrics", width: 300, cell: metricsOf },
+  { id: "params", title: "Params", width: 300, cell: paramsOf },
 ];
 
 export class LoggedList {
