@@ -121,6 +121,19 @@ step("the chart has the spike, a drag zooms into it, Esc takes it back", async (
   await until(() => !/z=/.test(location.hash));
 });
 
+step("a page asks for nothing twice, and keeps its files", async () => {
+  const asked = [];
+  const note = (request) => asked.push(new URL(request.url()).pathname);
+  page.on("request", note);
+  await page.reload();
+  await until(() => document.querySelector('.chart[data-state="ready"] canvas'));
+  page.off("request", note);
+  for (const path of [`runs/${adam}`, `experiments/${experiment_id}`, "charts"]) {
+    assert.equal(asked.filter((one) => one === `/api/trackway/1/${path}`).length, 1, `${path} of ${asked.join(" ")}`);
+  }
+  assert.equal(await page.evaluate(() => performance.getEntriesByType("resource").filter((one) => /[.]js$/.test(one.name) && one.transferSize > 0).length), 0);
+});
+
 step("runs are compared", async () => {
   await page.goto(`${url}/#/experiments/${experiment_id}`);
   await page.waitForSelector(".vt-row .run-link");
