@@ -4,9 +4,6 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::StatusCode;
 use std::time::Duration;
 
-/// How long a client may take to send a body.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Why a body was not read.
 #[derive(Debug)]
 pub(crate) struct Unread {
@@ -17,12 +14,8 @@ pub(crate) struct Unread {
 /// Reads a body of at most so many bytes.
 ///
 /// # Errors
-/// It is longer, breaks off, or takes more than a minute.
-pub(crate) async fn read(body: Body, most: usize) -> Result<Bytes, Unread> {
-    read_within(body, most, PATIENCE).await
-}
-
-async fn read_within(body: Body, most: usize, patience: Duration) -> Result<Bytes, Unread> {
+/// It is longer, breaks off, or takes more than this time.
+pub(crate) async fn read(body: Body, most: usize, patience: Duration) -> Result<Bytes, Unread> {
     let unread =
         |status, why: &dyn std::fmt::Display| Unread { status, reason: format!("the body cannot be read: {why}") };
     match tokio::time::timeout(patience, to_bytes(body, most)).await {
@@ -44,6 +37,8 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
     /// A body whose sender has sent this much, and then no more, or that it is gone.
     struct Begun(Vec<io::Result<Bytes>>);
 
@@ -57,12 +52,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_short_and_comes_in_time() {
-        assert_eq!(read(Body::from("12345"), 5).await.unwrap(), "12345");
+        assert_eq!(read(Body::from("12345"), 5, MINUTE).await.unwrap(), "12345");
         let status = |result: Result<Bytes, Unread>| result.unwrap_err().status;
-        assert_eq!(status(read(Body::from("123456"), 5).await), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(status(read(Body::from("123456"), 5, MINUTE).await), StatusCode::PAYLOAD_TOO_LARGE);
         let gone = Body::from_stream(Begun(vec![Err(io::ErrorKind::BrokenPipe.into()), Ok(Bytes::from("12"))]));
-        assert_eq!(status(read(gone, 5).await), StatusCode::BAD_REQUEST);
+        assert_eq!(status(read(gone, 5, MINUTE).await), StatusCode::BAD_REQUEST);
         let silent = Body::from_stream(Begun(vec![Ok(Bytes::from("12"))]));
-        assert_eq!(status(read_within(silent, 5, Duration::ZERO).await), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(status(read(silent, 5, Duration::ZERO).await), StatusCode::REQUEST_TIMEOUT);
     }
 }

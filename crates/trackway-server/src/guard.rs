@@ -4,6 +4,7 @@
 //! by (`Host`: a name of its own that it has pointed here) and by `Origin`, which it cannot leave out of what changes
 //! anything. `/health` and `/version` are for everybody.
 
+use crate::limits::Limits;
 use crate::login;
 use crate::token::Token;
 use axum::extract::{Request, State};
@@ -24,12 +25,19 @@ pub(crate) struct Guard {
     pub(crate) token: Option<Token>,
     /// Whether it speaks HTTPS.
     pub(crate) is_secure: bool,
+    pub(crate) limits: Limits,
 }
 
 impl Guard {
-    pub(crate) fn new(host: IpAddr, allowed_hosts: &[String], token: Option<Token>, is_secure: bool) -> Self {
+    pub(crate) fn new(
+        host: IpAddr,
+        allowed_hosts: &[String],
+        token: Option<Token>,
+        is_secure: bool,
+        limits: Limits,
+    ) -> Self {
         let allowed_hosts = allowed_hosts.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
-        Self { host, allowed_hosts, token, is_secure }
+        Self { host, allowed_hosts, token, is_secure, limits }
     }
 
     /// Whether clients may call this server so: a name or an address, with or without a port.
@@ -107,7 +115,7 @@ fn refusal(guard: &Guard, request: &Request) -> Option<Response> {
         tracing::warn!(origin, "refused: a page of another site");
         return Some(forbidden("Cross-origin request blocked"));
     }
-    if guard.knows(request.headers()) || path == login::PATH {
+    if guard.knows(request.headers()) || path == login::PATH || path == login::SCRIPT_PATH {
         return None;
     }
     let wants_page = text(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));
@@ -135,7 +143,7 @@ mod tests {
 
     fn guard(host: &str, allowed: &[&str]) -> Guard {
         let allowed: Vec<String> = allowed.iter().map(|&name| name.to_owned()).collect();
-        Guard::new(host.parse().unwrap(), &allowed, None, false)
+        Guard::new(host.parse().unwrap(), &allowed, None, false, Limits::default())
     }
 
     #[test]

@@ -8,8 +8,10 @@
 
 mod blocking;
 mod body;
+mod compress;
 mod error;
 mod guard;
+mod limits;
 mod listen;
 mod login;
 mod mlflow;
@@ -26,6 +28,7 @@ mod ui;
 mod writers;
 
 pub use error::{Error, Result};
+pub use limits::Limits;
 pub use listen::{Server, Stopper};
 pub use options::{ServerOptions, TlsFiles};
 

@@ -1,7 +1,9 @@
 //! Listening, accepting, and stopping without cutting answers short.
 
+use crate::compress::compressed;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
+use crate::limits::Limits;
 use crate::mlflow;
 use crate::options::ServerOptions;
 use crate::state::App;
@@ -12,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,12 +31,6 @@ const BLOCKING_THREADS: usize = 64;
 
 /// Connections at a time; who comes later waits to be accepted.
 const CONNECTIONS: usize = 1024;
-
-/// How long a client may take to send the head of a request, counted from the moment its connection is ready for one.
-const HEAD_PATIENCE: Duration = Duration::from_secs(75);
-
-/// How long a client may take for the handshake of TLS.
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a run is not logged to before its writer is left, and how often that is looked for.
 const IDLE: Duration = Duration::from_secs(600);
@@ -141,13 +137,13 @@ impl Server {
                 .ok_or_else(|| Error::file(given, "MLflow's pages are not in it (mlflow-skinny has none)"))
         });
         let pages = pages.transpose()?;
-        let guard = Guard::new(options.host, &options.allowed_hosts, token, tls.is_some());
+        let guard = Guard::new(options.host, &options.allowed_hosts, token, tls.is_some(), options.limits);
         raise_file_limit();
         let bound = |source| Error::Bind { addr: wanted, source };
         let listener = TcpListener::bind(wanted).map_err(bound)?;
         listener.set_nonblocking(true).map_err(bound)?;
         let addr = listener.local_addr().map_err(bound)?;
-        let (app, guard) = (Arc::new(App::new(store)), Arc::new(guard));
+        let (app, guard) = (Arc::new(App::new(store, options.limits)), Arc::new(guard));
         Ok(Self { listener, addr, app, guard, tls, pages, stop: watch::Sender::new(false) })
     }
 
@@ -231,11 +227,15 @@ impl Server {
         let runtime = runtime()?;
         let stopper = self.stopper();
         let Self { listener, app, guard, tls, pages, stop, .. } = self;
-        let service = TowerToHyperService::new(crate::router(Arc::clone(&app), guard, pages.as_deref()));
+        let router = crate::router(Arc::clone(&app), guard, pages.as_deref());
+        let services = Services {
+            elsewhere: TowerToHyperService::new(compressed(router.clone())),
+            here: TowerToHyperService::new(router),
+        };
         let served = runtime.block_on(async {
             prepare(stopper)?;
             let tidy = tokio::spawn(leave_idle_writers(Arc::clone(&app)));
-            let served = serve(listener, service, tls, stop.subscribe()).await;
+            let served = serve(listener, services, tls, app.limits, stop.subscribe()).await;
             tidy.abort();
             served
         });
@@ -275,15 +275,28 @@ async fn leave_idle_writers(app: Arc<App>) {
 
 type Service = TowerToHyperService<axum::Router>;
 
+/// The same for clients on this machine and elsewhere, but for how it is sent.
+struct Services {
+    here: Service,
+    elsewhere: Service,
+}
+
+impl Services {
+    fn of(&self, client: IpAddr) -> Service {
+        if client.to_canonical().is_loopback() { self.here.clone() } else { self.elsewhere.clone() }
+    }
+}
+
 async fn serve(
     listener: TcpListener,
-    service: Service,
+    services: Services,
     tls: Option<TlsAcceptor>,
+    limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Start)?;
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(HEAD_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES);
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -291,12 +304,12 @@ async fn serve(
             accepted = accept(&listener, &room) => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let Some((stream, place)) = accepted else { continue };
-        let (http, service, tls, watcher) = (http.clone(), service.clone(), tls.clone(), graceful.watcher());
+        let Some((stream, client, place)) = accepted else { continue };
+        let (http, service, tls, watcher) = (http.clone(), services.of(client), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
             let ended = match tls {
                 None => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
-                Some(tls) => match timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
+                Some(tls) => match timeout(limits.handshake, tls.accept(stream)).await {
                     Ok(Ok(stream)) => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
                     Ok(Err(error)) => return tracing::debug!(%error, "no TLS"),
                     Err(_) => return tracing::debug!("no TLS in time"),
@@ -318,13 +331,13 @@ async fn serve(
 async fn accept(
     listener: &tokio::net::TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(tokio::net::TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, client)) => {
             // Answers are small and whole: waiting for more of them to send at once only delays them.
             let _ = stream.set_nodelay(true);
-            Some((stream, place))
+            Some((stream, client.ip(), place))
         }
         Err(error) => {
             // Out of file descriptors, or a client that was gone before it was accepted.

@@ -8,11 +8,16 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const PATH: &str = "/login";
+/// What the page of that path needs, which nobody has to show a token for.
+pub(crate) const SCRIPT_PATH: &str = "/login.js";
+
+/// Servers never see what stands behind the `#` of an address; only a script can bring people back there.
+const SCRIPT: &str = "document.forms[0].elements.next.value += location.hash;\n";
 
 const COOKIE: &str = "trackway_session";
 /// How long a browser stays known, in seconds: thirty days.
@@ -23,7 +28,11 @@ const FORM_BYTES: usize = 16 << 10;
 const SECOND_THOUGHT: Duration = Duration::from_millis(500);
 
 pub(crate) fn router(guard: Arc<Guard>) -> Router {
-    Router::new().route(PATH, post(log_in).get(ask)).route("/logout", post(log_out)).with_state(guard)
+    Router::new()
+        .route(PATH, post(log_in).get(ask))
+        .route(SCRIPT_PATH, get(script))
+        .route("/logout", post(log_out))
+        .with_state(guard)
 }
 
 /// Whether a browser has the cookie of somebody who has shown the token.
@@ -37,8 +46,13 @@ async fn ask() -> Response {
     page(StatusCode::OK, "/", false)
 }
 
+async fn script() -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, SCRIPT).into_response()
+}
+
 async fn log_in(State(guard): State<Arc<Guard>>, request: Request) -> Response {
-    let body = match body::read(request.into_body(), FORM_BYTES).await {
+    let body = match body::read(request.into_body(), FORM_BYTES, guard.limits.body).await {
         Ok(body) => body,
         Err(unread) => return unread.status.into_response(),
     };
@@ -84,7 +98,7 @@ fn own_path(next: &str) -> &str {
     if is_own { next } else { "/" }
 }
 
-/// The page that asks for the token. It has no script, and takes nothing from elsewhere.
+/// The page that asks for the token. It takes nothing from elsewhere, and works without its script.
 pub(crate) fn page(status: StatusCode, next: &str, was_wrong: bool) -> Response {
     let note = if was_wrong { "<p role=alert>That is not the token.</p>" } else { "" };
     let next = escape(own_path(next));
@@ -94,9 +108,11 @@ pub(crate) fn page(status: StatusCode, next: &str, was_wrong: bool) -> Response 
          margin:15vh auto;padding:0 1rem}}input,button{{font:inherit;width:100%;box-sizing:border-box;padding:.5rem;\
          margin:.5rem 0}}</style><h1>Trackway</h1>{note}<form method=post action=/login>\
          <label>Token<input name=token type=password autocomplete=current-password required autofocus></label>\
-         <input type=hidden name=next value=\"{next}\"><button>Log in</button></form></html>"
+         <input type=hidden name=next value=\"{next}\"><button>Log in</button></form>\
+         <script src={SCRIPT_PATH}></script></html>"
     );
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+    let policy =
+        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),

@@ -1,5 +1,6 @@
 //! How a server is set up.
 
+use crate::limits::Limits;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -28,6 +29,8 @@ pub struct ServerOptions {
     pub tls: Option<TlsFiles>,
     /// Folder of an installed `mlflow` package, or of the pages in it: MLflow's own pages are served under `/mlflow/`.
     pub mlflow_ui: Option<PathBuf>,
+    /// How long clients may take.
+    pub limits: Limits,
 }
 
 /// Files for TLS.
@@ -55,6 +58,7 @@ impl Default for ServerOptions {
             insecure_no_token: false,
             tls: None,
             mlflow_ui: None,
+            limits: Limits::default(),
         }
     }
 }

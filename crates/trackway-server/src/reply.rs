@@ -1,5 +1,6 @@
 //! Answers: a small JSON document, or a large one that is written while it is sent.
 
+use crate::compress::Compressible;
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -55,7 +56,9 @@ impl IntoResponse for Reply {
             Self::Json(bytes) => Body::from(bytes),
             Self::Stream(write) => Body::from_stream(pieces(write)),
         };
-        (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        let mut response = (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        response.extensions_mut().insert(Compressible);
+        response
     }
 }
 

@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use crate::limits::Limits;
 use crate::native::Changes;
 use crate::writers::Writers;
 use std::sync::Arc;
@@ -19,11 +20,13 @@ pub(crate) struct App {
     pub(crate) changes: Changes,
     /// One for each file that is on its way in or out: each holds a thread that may block.
     pub(crate) transfers: Arc<Semaphore>,
+    /// How long clients may take.
+    pub(crate) limits: Limits,
 }
 
 impl App {
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store, limits: Limits) -> Self {
         let transfers = Arc::new(Semaphore::new(MOST_TRANSFERS));
-        Self { store, writers: Writers::new(), changes: Changes::new(), transfers }
+        Self { store, writers: Writers::new(), changes: Changes::new(), transfers, limits }
     }
 }

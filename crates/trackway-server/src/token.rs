@@ -3,12 +3,16 @@
 use crate::error::{Error, Result};
 use ring::hmac;
 use std::fmt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// Shortest token: what a person would make up is guessed.
 const SHORTEST: usize = 16;
 /// A token file is a line, not a disk.
 const LONGEST_FILE: u64 = 4096;
+
+/// Bits of a file's mode that let its group or everybody read or write it.
+const OTHERS: u32 = 0o066;
 
 /// What a browser's session is signed over.
 const SESSION: &[u8] = b"trackway: session of a browser";
@@ -35,9 +39,12 @@ impl Token {
     /// # Errors
     /// [`Error::File`] when it cannot be read, or holds no token.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let length = std::fs::metadata(path).map_err(|error| Error::file(path, error))?.len();
-        if length > LONGEST_FILE {
+        let metadata = std::fs::metadata(path).map_err(|error| Error::file(path, error))?;
+        if metadata.len() > LONGEST_FILE {
             return Err(Error::file(path, "it is too long for a token"));
+        }
+        if metadata.permissions().mode() & OTHERS != 0 {
+            tracing::warn!("other users of this machine can read {}: chmod 600 keeps them off", path.display());
         }
         let text = std::fs::read_to_string(path).map_err(|error| Error::file(path, error))?;
         let token = text.trim();

@@ -1,6 +1,7 @@
 //! Trackway's pages: plain files that are part of the program. They name no other server, and their policy lets them use
 //! none; what runs in them is theirs alone.
 
+use crate::compress::Compressible;
 use crate::state::App;
 use axum::Router;
 use axum::extract::Path;
@@ -8,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A file of the pages.
 struct Asset {
@@ -25,6 +26,7 @@ macro_rules! assets {
 const ASSETS: &[Asset] = assets![
     "index.html",
     "icon.svg",
+    "first.js",
     "theme.js",
     "base.css",
     "components.css",
@@ -49,6 +51,9 @@ const ASSETS: &[Asset] = assets![
     "pages/compare.js",
     "pages/experiment.js",
     "pages/experiments.js",
+    "pages/logged.js",
+    "pages/loggedlist.js",
+    "pages/loggedparts.js",
     "pages/model.js",
     "pages/models.js",
     "pages/notes.js",
@@ -66,6 +71,19 @@ const ASSETS: &[Asset] = assets![
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// What tells one release's files from another's. The first page names them below it, so that a browser may keep them for ever
+/// and pages never mix files of two releases.
+static RELEASE: LazyLock<String> = LazyLock::new(|| {
+    let mut hasher = DefaultHasher::new();
+    ASSETS.iter().for_each(|asset| (asset.path, asset.content).hash(&mut hasher));
+    format!("{:016x}", hasher.finish())
+});
+
+static FIRST_PAGE: LazyLock<String> = LazyLock::new(|| {
+    let text = include_str!("../ui/index.html");
+    text.replace("\"/ui/", &format!("\"/ui/{}/", *RELEASE))
+});
+
 /// The pages.
 pub(crate) fn router() -> Router<Arc<App>> {
     Router::new()
@@ -75,18 +93,23 @@ pub(crate) fn router() -> Router<Arc<App>> {
 }
 
 fn serve(path: &str, asked: &HeaderMap) -> Response {
+    let (release, path) = match path.split_once('/') {
+        Some((release, rest)) if is_release(release) => (Some(release), rest),
+        _ => (None, path),
+    };
     let Some(asset) = ASSETS.iter().find(|asset| asset.path == path) else {
         return (StatusCode::NOT_FOUND, "there is no such file").into_response();
     };
-    let mut hasher = DefaultHasher::new();
-    asset.content.hash(&mut hasher);
-    let tag = format!("\"{:016x}\"", hasher.finish());
+    let content = if path == "index.html" { FIRST_PAGE.as_bytes() } else { asset.content };
+    let tag = format!("\"{}\"", *RELEASE);
     let known = asked.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { asset.content.into_response() };
+    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { content.into_response() };
+    response.extensions_mut().insert(Compressible);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(path)));
-    // Asked for anew each time, so that pages never mix files of two releases; the tag makes that cheap.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // A page of another release gets what there is now, and must not keep it.
+    let kept = if release == Some(&**RELEASE) { "public, max-age=31536000, immutable" } else { "no-cache" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -95,6 +118,11 @@ fn serve(path: &str, asked: &HeaderMap) -> Response {
         headers.insert(header::ETAG, tag);
     }
     response
+}
+
+/// Whether a part of a path is a release's, of this one or another.
+fn is_release(part: &str) -> bool {
+    part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn kind(path: &str) -> &'static str {

@@ -15,14 +15,9 @@ export class ApiError extends Error {
 }
 
 async function call(method, path, body, signal) {
-  const options = { method, signal, headers: { Accept: "application/json" }, credentials: "same-origin" };
-  if (body !== undefined) {
-    options.headers["Content-Type"] = "application/json";
-    options.body = JSON.stringify(body);
-  }
   let response;
   try {
-    response = await fetch(ROOT + path, options);
+    response = await window.trackwayFirst.ask(method, path, body, signal);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     setOnline(false);
@@ -30,9 +25,8 @@ async function call(method, path, body, signal) {
   }
   setOnline(true);
   if (response.status === 401) {
-    // The login page does not know what stands behind the #: the page that comes after it goes there.
-    try { sessionStorage.setItem("trackway.wanted", location.hash); } catch { /* the first page then */ }
-    location.assign("/login");
+    // The login page leads back to what stands behind the #.
+    location.assign("/login" + location.hash);
     // The page is about to go: nothing is to be said about it.
     await new Promise(() => {});
   }
@@ -58,7 +52,6 @@ function setOnline(now) {
 const enc = encodeURIComponent;
 
 export const api = {
-  session: () => call("GET", "session"),
   experiments: (view, signal) => call("GET", `experiments?view=${view}`, undefined, signal),
   experiment: (id, signal) => call("GET", `experiments/${enc(id)}`, undefined, signal),
   createExperiment: (name) => call("POST", "experiments", { name }),
@@ -86,6 +79,9 @@ export const api = {
   bands: (question, signal) => call("POST", "bands", question, signal),
   changes: (question, signal) => call("POST", "changes", question, signal),
   artifacts: (id, path, signal) => call("GET", `runs/${enc(id)}/artifacts?path=${enc(path)}`, undefined, signal),
+  loggedModels: (query, signal) => call("POST", "logged-models/search", query, signal),
+  loggedModel: (id, signal) => call("GET", `logged-models/${enc(id)}`, undefined, signal),
+  modelsOfRun: (id, signal) => call("GET", `runs/${enc(id)}/logged-models`, undefined, signal),
   models: (query, signal) => call("POST", "models/search", query, signal),
   model: (name, signal) => call("GET", `models/get?name=${enc(name)}`, undefined, signal),
   editModel: (name, change) => call("PATCH", `models/edit?name=${enc(name)}`, change),

@@ -1,31 +1,16 @@
-// The frame around the pages, and which page an address means. Addresses are those that MLflow's clients print.
+// The frame around the pages. Which of them an address means is told by `first.js`.
 
 import { h, fill, icon, button, isTyping } from "./dom.js";
 import { api } from "./api.js";
 import { closeTop, isOpen, dialog } from "./components/overlay.js";
 import { failure, skeleton } from "./components/bits.js";
 
-const PAGES = [
-  [/^\/?$/, () => import("./pages/experiments.js"), () => ({})],
-  [/^\/experiments$/, () => import("./pages/experiments.js"), () => ({})],
-  [/^\/experiments\/([^/]+)\/runs\/([^/]+)(?:\/(.*))?$/, () => import("./pages/run.js"), ([, experiment, run, rest]) => ({ experiment, run, rest })],
-  [/^\/experiments\/([^/]+)(?:\/runs)?$/, () => import("./pages/experiment.js"), ([, experiment]) => ({ experiment })],
-  [/^\/runs\/([^/]+)$/, () => import("./pages/run.js"), ([, run]) => ({ run })],
-  [/^\/compare(?:-runs)?$/, () => import("./pages/compare.js"), () => ({})],
-  [/^\/models$/, () => import("./pages/models.js"), () => ({})],
-  [/^\/models\/([^/]+)(?:\/versions\/(\d+))?$/, () => import("./pages/model.js"), ([, name, version]) => ({ name, version })],
-];
+const { place, pageOf, preload, forget } = window.trackwayFirst;
 
 const crumbs = h("nav.crumbs", { "aria-label": "Where this is" });
 const main = h("main", { id: "main" });
 const offline = h("div.banner", { hidden: true, role: "alert" }, "The server cannot be reached. What is shown may be old; it is tried again.");
 const theme = button("moon", "", () => window.trackwayTheme.toggle(), { title: "Light or dark (t)", class: "ghost" });
-
-function place() {
-  const hash = location.hash.slice(1) || "/";
-  const [path, query = ""] = hash.split("?");
-  return { path: path.replace(/\/+$/, "") || "/", query: new URLSearchParams(query) };
-}
 
 let page = null;
 let path = "";
@@ -61,7 +46,7 @@ async function route() {
     const models = path.startsWith("/models");
     link.toggleAttribute("aria-current", (link.dataset.part === "models") === models);
   }
-  const found = PAGES.map(([form, load, args]) => [form.exec(now.path), load, args]).find(([match]) => match);
+  const found = pageOf(now.path);
   if (!found) {
     fill(main, h("div.page", failure({ status: 404, message: `There is no page ${now.path}.` })));
     return;
@@ -75,30 +60,22 @@ async function route() {
     go,
   };
   try {
-    const module = await found[1]();
+    preload(found.name);
+    const module = await import(`./pages/${found.name}.js`);
     if (mine !== turn) return;
-    const [match, , args] = found;
-    const names = Object.fromEntries(Object.entries(args(match)).map(([key, value]) => [key, value === undefined ? undefined : decode(value)]));
-    const made = await module.open(Object.assign(context, names));
+    const made = await module.open(Object.assign(context, found.args));
     if (mine !== turn) {
       made.destroy?.();
       return;
     }
     page = made;
+    forget();
     fill(main, made.el);
     made.shown?.();
   } catch (error) {
     if (mine !== turn || error.name === "AbortError") return;
     fill(main, h("div.page", failure(error, route)));
     if (!error.status) console.error(error);
-  }
-}
-
-function decode(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }
 
@@ -161,7 +138,7 @@ document.addEventListener("themechange", paintTheme);
 document.addEventListener("onlinechange", (event) => { offline.hidden = event.detail; });
 paintTheme();
 
-const logo = h("img", { src: "/ui/icon.svg", width: 22, height: 22, alt: "" });
+const logo = h("img", { src: new URL("icon.svg", import.meta.url).href, width: 22, height: 22, alt: "" });
 document.getElementById("app").append(
   h("a.skip", { href: "#main", onclick: (event) => { event.preventDefault(); main.querySelector("a, button, input")?.focus(); } }, "To the content"),
   h("header.top", h("a.brand", { href: "#/experiments" }, logo, h("b", "Trackway")),
@@ -170,12 +147,5 @@ document.getElementById("app").append(
     theme, button("help", "", help, { title: "Keys and filters (?)", class: "ghost" })),
   offline, main);
 
-try {
-  const wanted = sessionStorage.getItem("trackway.wanted");
-  sessionStorage.removeItem("trackway.wanted");
-  if (wanted && !location.hash) history.replaceState(null, "", wanted);
-} catch { /* storage may be forbidden */ }
-
 addEventListener("hashchange", route);
-api.session().then((session) => { document.documentElement.dataset.readonly = String(Boolean(session.read_only)); }, () => {});
 route();

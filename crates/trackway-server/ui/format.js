@@ -17,10 +17,8 @@ export function number(value, digits = 5) {
   return String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
-const GROUPED = new Intl.NumberFormat("en-US");
-
 export function integer(value) {
-  return GROUPED.format(value).replaceAll(",", "\u202f").replace("-", "−");
+  return String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f").replace("-", "−");
 }
 
 export function plural(count, one, many = one + "s") {
@@ -40,9 +38,15 @@ export function duration(ms) {
   return `${m} min ${s} s`;
 }
 
-const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const DATE_OF_YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
-const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+// Written by hand: to start what the browser has for dates of a country costs a page more than all else in here.
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const two = (number) => String(number).padStart(2, "0");
+
+/** A day of any year. */
+export const day = (at) => `${at.getDate()} ${MONTHS[at.getMonth()]}`;
+
+const dayOfYear = (at) => `${day(at)} ${at.getFullYear()}`;
+const minute = (at) => `${two(at.getHours())}:${two(at.getMinutes())}`;
 
 /** Dates beyond what browsers know are shown as the number that they are. */
 function dateOr(ms, show) {
@@ -52,11 +56,11 @@ function dateOr(ms, show) {
 
 export function date(ms) {
   if (ms == null) return "";
-  return dateOr(ms, (at) => (at.getFullYear() === new Date().getFullYear() ? DATE : DATE_OF_YEAR).format(at));
+  return dateOr(ms, (at) => (at.getFullYear() === new Date().getFullYear() ? `${day(at)}, ${minute(at)}` : dayOfYear(at)));
 }
 
 export function fullDate(ms) {
-  return ms == null ? "" : dateOr(ms, (at) => FULL.format(at));
+  return ms == null ? "" : dateOr(ms, (at) => `${dayOfYear(at)}, ${minute(at)}:${two(at.getSeconds())}`);
 }
 
 export function ago(ms) {

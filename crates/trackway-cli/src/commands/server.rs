@@ -7,7 +7,7 @@ use std::io::IsTerminal as _;
 use std::net::{IpAddr, SocketAddr};
 use std::process::{Command, Stdio};
 use tracing_subscriber::filter::LevelFilter;
-use trackway_server::{Error, Server, ServerOptions, TlsFiles};
+use trackway_server::{Error, Limits, Server, ServerOptions, TlsFiles};
 
 pub(crate) fn run(args: ServerArgs, context: &mut Context, with_browser: bool) -> Outcome {
     log_to_stderr(args.verbose);
@@ -20,6 +20,7 @@ pub(crate) fn run(args: ServerArgs, context: &mut Context, with_browser: bool) -
         token_file: args.token_file,
         insecure_no_token: args.insecure_no_token,
         mlflow_ui: args.mlflow_ui,
+        limits: Limits::default(),
         tls: args.tls_cert.zip(args.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
     };
     let store = context.open_or_create()?;

@@ -9,6 +9,8 @@ mod log;
 mod manage;
 mod models;
 mod rows;
+#[cfg(feature = "server")]
+mod server;
 mod show;
 mod transfer;
 mod verify;

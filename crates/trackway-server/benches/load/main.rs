@@ -9,6 +9,7 @@
 mod client;
 mod many;
 mod one;
+#[path = "../shared/serve.rs"]
 mod serve;
 
 use client::Client;
@@ -27,8 +28,8 @@ fn number(name: &str, otherwise: usize) -> usize {
 }
 
 fn main() {
-    if let Some(store) = std::env::var_os(serve::STORE) {
-        return serve::serve(store.as_ref());
+    if serve::is_server() {
+        return;
     }
     let is_short = std::env::args().any(|arg| arg == "--test");
     let plan = Plan {

@@ -138,7 +138,7 @@ fn wrap(handler: Handler) -> impl Fn(State<Arc<App>>, RawPathParams, Request) ->
 }
 
 async fn answer(app: Arc<App>, handler: Handler, params: RawPathParams, request: Request) -> Response {
-    let decoded = match request::read(request, &params).await {
+    let decoded = match request::read(request, &params, app.limits.body).await {
         Ok(decoded) => decoded,
         Err(error) => return error.into_response(),
     };

@@ -72,7 +72,7 @@ async fn upload(State(app): State<Arc<App>>, request: Request) -> Response {
     let path = match path_of(&request) {
         Ok(path) => path,
         Err(error) => {
-            transfer::drain(request.into_body()).await;
+            transfer::drain(request.into_body(), app.limits.piece).await;
             return error.into_response();
         }
     };

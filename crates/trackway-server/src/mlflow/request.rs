@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request};
 use axum::http::{Method, StatusCode, header};
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// Longest body of a request that is read into memory, in bytes: a dataset's profile is the longest text that MLflow takes,
 /// 16 MiB, and may come with a schema.
@@ -98,7 +99,7 @@ fn count_values(text: &[u8]) -> usize {
 ///
 /// # Errors
 /// A body of another type than JSON, or one that is too large.
-pub(super) async fn read(request: Request, params: &RawPathParams) -> Result<Decoded> {
+pub(super) async fn read(request: Request, params: &RawPathParams, patience: Duration) -> Result<Decoded> {
     let (head, body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
     let mut decoded = if head.method == Method::GET && !query.is_empty() {
@@ -108,7 +109,7 @@ pub(super) async fn read(request: Request, params: &RawPathParams) -> Result<Dec
         if head.method == Method::POST || head.method == Method::PUT {
             check_content_type(content_type)?;
         }
-        Decoded::from_body(&read_body(body).await?)?
+        Decoded::from_body(&read_body(body, patience).await?)?
     };
     for (name, value) in params {
         decoded.object.insert(name.to_owned(), Value::String(value.to_owned()));
@@ -124,8 +125,10 @@ fn check_content_type(content_type: Option<&str>) -> Result<()> {
     }
 }
 
-async fn read_body(body: Body) -> Result<Bytes> {
-    body::read(body, BODY_BYTES).await.map_err(|unread| Error::invalid(unread.reason).with_status(unread.status))
+async fn read_body(body: Body, patience: Duration) -> Result<Bytes> {
+    body::read(body, BODY_BYTES, patience)
+        .await
+        .map_err(|unread| Error::invalid(unread.reason).with_status(unread.status))
 }
 
 /// A typed view of one JSON object, or of a query.

@@ -20,9 +20,6 @@ use trackway::{ArtifactFile, Artifacts};
 /// Pieces of a body that wait for the disk.
 const PIECES_WAITING: usize = 4;
 
-/// How long a client may send nothing in the middle of a body.
-const SENDER_PATIENCE: Duration = Duration::from_secs(60);
-
 /// How much of a refused body is read, and for how long.
 const DRAINED_BYTES: usize = 4 << 20;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
@@ -49,17 +46,17 @@ pub(super) async fn receive(
 ) -> Result<u64> {
     let _permit = admitted(app).await?;
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
-    let app = Arc::clone(app);
+    let (app, patience) = (Arc::clone(app), app.limits.piece);
     let storing = tokio::spawn(blocking::run(move || {
         let (artifacts, path) = find(&app)?;
         let mut stream = Incoming { receiver, piece: Bytes::new(), ended: false };
         Ok(artifacts.put_reader(&path, &mut stream)?)
     }));
     let mut body = body;
-    let sent = pump(&mut body, most, &sender).await;
+    let sent = pump(&mut body, most, patience, &sender).await;
     drop(sender);
     if sent.is_err() {
-        drain(body).await;
+        drain(body, patience).await;
     }
     let stored = storing.await.unwrap_or_else(|_| Err(Error::new(Code::InternalError, "the upload ended early")));
     // What is wrong with the place is told rather than that its body was not read to the end.
@@ -72,13 +69,18 @@ pub(super) async fn receive(
 }
 
 /// Hands the body on, piece by piece; `Err(None)` when nobody takes it any more.
-async fn pump(body: &mut Body, most: u64, sender: &mpsc::Sender<Piece>) -> std::result::Result<(), Option<Error>> {
+async fn pump(
+    body: &mut Body,
+    most: u64,
+    patience: Duration,
+    sender: &mpsc::Sender<Piece>,
+) -> std::result::Result<(), Option<Error>> {
     let mut len = 0;
     loop {
-        let frame = tokio::time::timeout(SENDER_PATIENCE, body.frame()).await;
+        let frame = tokio::time::timeout(patience, body.frame()).await;
         let frame = match frame {
             Ok(frame) => frame,
-            Err(_) => return Err(Some(cut_short("nothing came for a minute"))),
+            Err(_) => return Err(Some(cut_short("nothing came for too long"))),
         };
         let piece = match frame {
             None => Piece::End,
@@ -106,7 +108,7 @@ async fn pump(body: &mut Body, most: u64, sender: &mpsc::Sender<Piece>) -> std::
 }
 
 /// Reads what is left of a short body: a client that is still sending when the connection is closed does not see the answer.
-pub(super) async fn drain(mut body: Body) {
+pub(super) async fn drain(mut body: Body, patience: Duration) {
     let mut left = DRAINED_BYTES;
     let all = async {
         while let Some(Ok(frame)) = body.frame().await {
@@ -118,7 +120,7 @@ pub(super) async fn drain(mut body: Body) {
         }
     };
     // A client that takes longer has had its chance.
-    let _ = tokio::time::timeout(DRAIN_PATIENCE, all).await;
+    let _ = tokio::time::timeout(patience.min(DRAIN_PATIENCE), all).await;
 }
 
 fn cut_short(reason: &str) -> Error {

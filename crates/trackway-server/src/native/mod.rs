@@ -9,6 +9,7 @@ mod changes;
 mod charts;
 mod error;
 mod experiments;
+mod logged_models;
 mod models;
 mod runs;
 mod search;
@@ -75,7 +76,7 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-const ROUTES: [(MethodFilter, &str, Handler); 23] = [
+const ROUTES: [(MethodFilter, &str, Handler); 26] = [
     (MethodFilter::GET, "/session", session),
     (MethodFilter::GET, "/experiments", experiments::list),
     (MethodFilter::POST, "/experiments", experiments::create),
@@ -93,6 +94,9 @@ const ROUTES: [(MethodFilter, &str, Handler); 23] = [
     (MethodFilter::PATCH, "/runs/{id}", runs::edit),
     (MethodFilter::GET, "/runs/{id}/artifacts", artifacts::list),
     (MethodFilter::GET, "/runs/{id}/file", artifacts::file),
+    (MethodFilter::GET, "/runs/{id}/logged-models", logged_models::of_run),
+    (MethodFilter::POST, "/logged-models/search", logged_models::search),
+    (MethodFilter::GET, "/logged-models/{id}", logged_models::get),
     (MethodFilter::POST, "/charts", charts::charts),
     (MethodFilter::POST, "/bands", bands::bands),
     (MethodFilter::POST, "/changes", changes::changes),
@@ -113,7 +117,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
 }
 
 async fn answer(app: Arc<App>, handler: Handler, params: RawPathParams, request: Request) -> Response {
-    let call = match read(&params, request).await {
+    let call = match read(&app, &params, request).await {
         Ok(call) => call,
         Err(error) => return error.into_response(),
     };
@@ -126,7 +130,7 @@ async fn answer(app: Arc<App>, handler: Handler, params: RawPathParams, request:
 
 /// # Errors
 /// The body is too long, breaks off, or is not said to be JSON: forms of other pages cannot say so.
-async fn read(params: &RawPathParams, request: Request) -> Result<Call> {
+async fn read(app: &App, params: &RawPathParams, request: Request) -> Result<Call> {
     let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
     let params = params.iter().map(owned).collect();
     let query = request.uri().query().unwrap_or_default();
@@ -137,7 +141,7 @@ async fn read(params: &RawPathParams, request: Request) -> Result<Call> {
             return Err(Error::invalid("the body must be application/json"));
         }
     }
-    let body = body::read(request.into_body(), BODY_BYTES).await?;
+    let body = body::read(request.into_body(), BODY_BYTES, app.limits.body).await?;
     Ok(Call { params, query, body })
 }
 

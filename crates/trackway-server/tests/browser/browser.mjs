@@ -2,35 +2,17 @@
 // as its clients make them. Ends with 0 when all is well; pictures go to the folder in the second argument, if there is one.
 
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
+import { complaintsOf, launch } from "./chromium.mjs";
+import { client, curve } from "./client.mjs";
 
 const [, , url, pictures] = process.argv;
 const WAIT = 20000;
 
 // ---- what is there
 
-async function call(path, body) {
-  const response = await fetch(`${url}/api/2.0/mlflow/${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  const text = await response.text();
-  assert.equal(response.status, 200, `${path}: ${text}`);
-  return JSON.parse(text);
-}
-
-async function makeRun(experiment, name, params, curve, status) {
-  const { run } = await call("runs/create", { experiment_id: experiment, run_name: name, start_time: 1700000000000 + made++ });
-  const run_id = run.info.run_id;
-  const list = Object.entries(params).map(([key, value]) => ({ key, value }));
-  const metrics = curve.map((value, step) => ({ key: "val/loss", value, step, timestamp: 1700000000000 + step * 1000 }));
-  await call("runs/log-batch", { run_id, params: list });
-  for (let at = 0; at < metrics.length; at += 1000) await call("runs/log-batch", { run_id, metrics: metrics.slice(at, at + 1000) });
-  if (status) await call("runs/update", { run_id, status, end_time: 1700000100000 });
-  return run_id;
-}
-
-let made = 0;
+const { call, makeRun } = client(url);
 const HOSTILE = "<img src=x onerror=alert(1)> <script>alert(2)</script>";
 const { experiment_id } = await call("experiments/create", { name: "browser" });
-const curve = (length, low) => Array.from({ length }, (_, step) => low + 1 / (step + 1));
 const spiky = curve(5000, 0.2).map((value, step) => (step === 3210 ? 40 : value));
 const adam = await makeRun(experiment_id, "adam one", { opt: "adam", lr: "0.1" }, spiky, "FINISHED");
 await makeRun(experiment_id, "sgd one", { opt: "sgd", lr: "0.2" }, curve(300, 0.5), "FAILED");
@@ -40,17 +22,12 @@ await call("runs/set-tag", { run_id: adam, key: "mlflow.note.content", value: `#
 
 // ---- the browser
 
-const browser = await chromium.launch({ executablePath: process.env.TRACKWAY_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await launch();
 const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, colorScheme: "light" });
 const page = await context.newPage();
 page.setDefaultTimeout(WAIT);
-const complaints = [];
 // What a refused filter is answered stands in the console too, and is meant to be there.
-const isMeant = (text) => /status of 400/.test(text);
-page.on("console", (message) => { if (message.type() === "error" && !isMeant(message.text())) complaints.push(message.text()); });
-page.on("pageerror", (error) => complaints.push(error.stack));
-page.on("dialog", (dialog) => { complaints.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
-page.on("request", (request) => { if (!request.url().startsWith(url) && !request.url().startsWith("data:")) complaints.push(`asked elsewhere: ${request.url()}`); });
+const complaints = complaintsOf(page, url, (text) => /status of 400/.test(text));
 
 const steps = [];
 const step = (name, run) => steps.push([name, run]);
@@ -144,6 +121,19 @@ step("the chart has the spike, a drag zooms into it, Esc takes it back", async (
   await until(() => !/z=/.test(location.hash));
 });
 
+step("a page asks for nothing twice, and keeps its files", async () => {
+  const asked = [];
+  const note = (request) => asked.push(new URL(request.url()).pathname);
+  page.on("request", note);
+  await page.reload();
+  await until(() => document.querySelector('.chart[data-state="ready"] canvas'));
+  page.off("request", note);
+  for (const path of [`runs/${adam}`, `experiments/${experiment_id}`, "charts"]) {
+    assert.equal(asked.filter((one) => one === `/api/trackway/1/${path}`).length, 1, `${path} of ${asked.join(" ")}`);
+  }
+  assert.equal(await page.evaluate(() => performance.getEntriesByType("resource").filter((one) => /[.]js$/.test(one.name) && one.transferSize > 0).length), 0);
+});
+
 step("runs are compared", async () => {
   await page.goto(`${url}/#/experiments/${experiment_id}`);
   await page.waitForSelector(".vt-row .run-link");
@@ -193,8 +183,9 @@ step("it is dark when the system is, and when somebody says so", async () => {
   const theme = () => page.evaluate(() => [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]);
   const [, light] = await theme();
   await page.emulateMedia({ colorScheme: "dark" });
-  const [name, dark] = await theme();
-  assert.equal(name, "dark");
+  // The page is told a little later.
+  await until(() => document.documentElement.dataset.theme === "dark");
+  const [, dark] = await theme();
   assert.notEqual(light, dark);
   await page.keyboard.press("t");
   assert.deepEqual(await theme(), ["light", light]);
@@ -202,6 +193,32 @@ step("it is dark when the system is, and when somebody says so", async () => {
   assert.equal((await theme())[0], "light");
   await page.keyboard.press("t");
   await picture("dark");
+});
+
+step("logged models are shown with their runs", async () => {
+  const params = [{ key: "depth", value: "7" }, { key: "note", value: HOSTILE }];
+  const name = "<img src=x onerror=alert(4)>";
+  const { model } = await call("logged-models", { experiment_id, name, source_run_id: adam, params });
+  const { model_id } = model.info;
+  const metrics = [{ key: "acc", value: 0.875, step: 3, timestamp: 1700000000000, model_id, dataset_name: "digits" }];
+  await call("runs/log-batch", { run_id: adam, metrics });
+  await page.goto(`${url}/#/experiments/${experiment_id}/runs/${adam}`);
+  await page.waitForSelector("[data-card=models] >> text=made");
+  assert.match(await page.textContent("[data-card=models]"), /acc 0\.875.*depth 7/s);
+  await page.goto(`${url}/#/experiments/${experiment_id}`);
+  await page.click(".tabs >> text=Models");
+  await page.waitForSelector(".vt-row >> text=acc 0.875");
+  await picture("models");
+  await page.click(".vt-row a.strong");
+  await page.waitForSelector("[data-card=metrics] >> text=digits");
+  assert.equal(await page.textContent("h1"), name);
+  assert.match(await page.textContent("[data-card=params]"), /depth.*7/s);
+  await picture("model");
+  await page.click(".crumbs >> text=browser");
+  await page.waitForSelector(".vt-row >> text=acc 0.875");
+  await page.click(".tabs >> text=Table");
+  await page.waitForSelector(".vt-row .run-link");
+  assert.match(page.url(), /tab=runs/);
 });
 
 step("there are empty pages, wrong addresses, and models", async () => {

@@ -184,3 +184,57 @@ fn files_of_a_model_are_put_listed_and_sent() {
             .error(400, "INVALID_PARAMETER_VALUE");
     }
 }
+
+#[test]
+fn pages_find_models_by_experiment_and_by_run() {
+    let server = TestServer::start();
+    let (run, other) = (new_run(&server), new_run(&server));
+    let params = json!([{"key": "depth", "value": "3"}]);
+    let model = create(&server, &json!({"name": "digits", "source_run_id": run, "params": params}));
+    let used = create(&server, &json!({"name": "base"}));
+    let (id, used) = (id(&model), id(&used));
+    let metric = json!({"key": "acc", "value": "NaN", "timestamp": 5, "step": 2, "model_id": id, "dataset_name": "d"});
+    server.post("runs/log-batch", &json!({"run_id": run, "metrics": [metric]})).ok();
+    let native = |method: &str, path: &str, body: &str| {
+        server.send(
+            method,
+            &format!("/api/trackway/1/{path}"),
+            &[("Content-Type", "application/json")],
+            body.as_bytes(),
+        )
+    };
+    let search = |body: Value| native("POST", "logged-models/search", &body.to_string());
+    let names = |answer: &Value| -> Vec<String> {
+        answer["models"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = search(json!({"experiments": ["0"], "order_by": ["name"]})).ok();
+    assert_eq!((names(&all), &all["next"]), (vec!["base".to_owned(), "digits".to_owned()], &Value::Null));
+    let first = search(json!({"experiments": ["0"], "order_by": ["name"], "limit": 1})).ok();
+    let second = search(json!({"experiments": ["0"], "order_by": ["name"], "limit": 1, "after": first["next"]})).ok();
+    assert_eq!((names(&first), names(&second)), (vec!["base".to_owned()], vec!["digits".to_owned()]));
+    assert_eq!(names(&search(json!({"experiments": ["0"], "filter": "params.depth = '3'"})).ok()), ["digits"]);
+    search(json!({"experiments": ["0"], "filter": "depth ="})).error(400, "INVALID_PARAMETER_VALUE");
+    search(json!({"experiments": ["0"], "limit": 501})).error(400, "INVALID_PARAMETER_VALUE");
+    search(json!({"experiments": ["x"]})).error(400, "INVALID_PARAMETER_VALUE");
+    search(json!({})).error(400, "INVALID_PARAMETER_VALUE");
+
+    let one = native("GET", &format!("logged-models/{id}"), "").ok();
+    assert_eq!((&one["run"], &one["params"], &one["status"]), (&json!(run), &json!({"depth": "3"}), &json!("PENDING")));
+    let measured =
+        json!({"key": "acc", "value": "NaN", "step": 2, "timestamp": 5, "run": run, "dataset": "d", "digest": ""});
+    assert_eq!(one["metrics"], json!([measured]));
+    native("GET", &format!("logged-models/m-{}", "0".repeat(32)), "").error(404, "RESOURCE_DOES_NOT_EXIST");
+
+    let of = |run: &str| native("GET", &format!("runs/{run}/logged-models"), "").ok()["models"].clone();
+    let ties = |run: &str| -> Vec<(Value, Value, Value)> {
+        let tied = |one: &Value| (one["model"]["id"].clone(), one["tie"].clone(), one["step"].clone());
+        of(run).as_array().unwrap().iter().map(tied).collect()
+    };
+    assert_eq!(ties(&run), [(json!(id), json!("made"), Value::Null)], "the model says so");
+    assert!(ties(&other).is_empty());
+    server.post("runs/log-inputs", &json!({"run_id": other, "models": [{"model_id": used}]})).ok();
+    server.post("runs/outputs", &json!({"run_id": other, "models": [{"model_id": id, "step": 7}]})).ok();
+    let mut told = ties(&other);
+    told.sort_by_key(|(_, tie, _)| tie.to_string());
+    assert_eq!(told, [(json!(id), json!("made"), json!(7)), (json!(used), json!("used"), Value::Null)]);
+}

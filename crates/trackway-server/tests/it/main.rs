@@ -3,14 +3,18 @@
 
 mod artifacts;
 mod browser;
+mod compress;
 mod experiments;
 mod history;
 mod inputs;
+mod limits;
 mod log;
 mod logged_models;
 mod mlflow_pages;
 mod native;
 mod native_charts;
+#[path = "../browser/node.rs"]
+mod node;
 mod python;
 mod registry;
 mod runs;
@@ -18,4 +22,5 @@ mod search;
 mod security;
 mod server;
 mod start;
+mod tls;
 mod ui;

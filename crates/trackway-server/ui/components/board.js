@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { h, fill, button, icon, debounce, append } from "../dom.js";
-import { Chart } from "./chart.js";
+import { Chart, prepare } from "./chart.js";
 import { assign } from "../colors.js";
 import { toast } from "./overlay.js";
 
@@ -57,6 +57,16 @@ export class Board {
   }
 
   // ---- what is shown
+
+  /** The board has been put into the page: what is in sight is asked for now, before the browser has painted and says so. */
+  shown() {
+    if (!this.el.isConnected) return;
+    for (const panel of this.panels.values()) {
+      const { top, bottom, height } = panel.chart.el.getBoundingClientRect();
+      if (height && top < innerHeight && bottom > 0) panel.seen = true;
+    }
+    this.ask();
+  }
 
   /** `runs`: `{ id, name }` each, in order; those that are gone keep their colour. */
   setRuns(runs) {
@@ -322,10 +332,12 @@ export class Board {
       const question = this.question(panels);
       if (groups) {
         const [panel] = panels;
-        const answer = await api.bands({ ...question, metric: panel.key, runs: this.runs.map((run) => run.id), by: keyed(groups), band: this.state.band }, abort.signal);
+        const asked = api.bands({ ...question, metric: panel.key, runs: this.runs.map((run) => run.id), by: keyed(groups), band: this.state.band }, abort.signal);
+        const [answer] = await Promise.all([asked, prepare()]);
         this.arrived(panel, answer, epoch);
       } else {
-        const answer = await api.charts({ ...question, runs: this.runs.map((run) => run.id), metrics: panels.map((panel) => panel.key) }, abort.signal);
+        const asked = api.charts({ ...question, runs: this.runs.map((run) => run.id), metrics: panels.map((panel) => panel.key) }, abort.signal);
+        const [answer] = await Promise.all([asked, prepare()]);
         answer.charts.forEach((one, at) => this.arrived(panels[at], one, epoch));
       }
     } catch (error) {

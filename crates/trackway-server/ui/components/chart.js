@@ -1,10 +1,18 @@
 // One chart of one metric: lines of many runs, or bands of groups of them. It draws what it is given; the board asks the server.
 
-import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { h, button, fill } from "../dom.js";
 import { color, faded, isDark } from "../colors.js";
-import * as paths from "./paths.js";
 import * as format from "../format.js";
+
+let uPlot = null;
+let paths = null;
+
+/** What draws is larger than all else together and takes long to start: it is waited for together with points, not before them. */
+export async function prepare() {
+  if (uPlot) return;
+  const [vendor, own] = await Promise.all([import("../vendor/uplot/uPlot.esm.js"), import("./paths.js")]);
+  [uPlot, paths] = [vendor.default, own];
+}
 
 /** Rows of the list under the pointer. */
 const HOVERED = 12;
@@ -389,14 +397,12 @@ function labels(splits, log) {
 /** uPlot leaves out most marks of a logarithmic axis; here they are few already. */
 const all = (u, splits) => splits;
 
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-
 /** A time beside an axis: its day where another one begins. */
 function clock(at, step, before) {
   const date = new Date(at);
   const two = (number) => String(number).padStart(2, "0");
-  if (step >= 86400e3) return DAY.format(date);
-  if (before !== null && new Date(before).getDate() !== date.getDate() && step >= 60e3) return DAY.format(date);
+  if (step >= 86400e3) return format.day(date);
+  if (before !== null && new Date(before).getDate() !== date.getDate() && step >= 60e3) return format.day(date);
   const minutes = `${two(date.getHours())}:${two(date.getMinutes())}`;
   if (step >= 60e3) return minutes;
   if (step >= 1e3) return `${minutes}:${two(date.getSeconds())}`;

@@ -39,17 +39,23 @@ export class Table {
   setColumns(columns, order) {
     this.columns = columns;
     this.order = order;
+    this.blank = this.blankRow();
     this.drawHead();
     this.redraw();
   }
 
-  /** `rows` have an `id`; those with `group` are headings of the ones behind them. */
+  /** `rows` have an `id`; those with `group` are headings of the ones behind them. A row that is the same object stays as it is drawn. */
   setRows(rows) {
+    for (const [at, el] of this.made) {
+      if (rows[at] === this.rows[at]) continue;
+      el.remove();
+      this.made.delete(at);
+    }
     this.rows = rows;
     this.body.style.height = `${rows.length * ROW}px`;
     this.el.setAttribute("aria-rowcount", String(rows.length));
     if (this.cursor >= rows.length) this.cursor = rows.length - 1;
-    this.redraw();
+    this.paint();
   }
 
   redraw() {
@@ -139,24 +145,40 @@ export class Table {
     if (to >= this.rows.length - 50) this.on.near?.();
   }
 
+  /** A row with nothing in it, of which rows are copied: that costs less than to make each of its cells. */
+  blankRow() {
+    const classes = (column) => [column.numeric && "num", column.sticky && "sticky"].filter(Boolean).join(" ");
+    return h("div.vt-row", { role: "row" },
+      this.selectable && h("div.vt-cell.vt-check", h("input", { type: "checkbox", tabindex: "-1" })),
+      this.columns.map((column) => h("div.vt-cell", { role: "gridcell", class: classes(column) })));
+  }
+
   row(at) {
     const row = this.rows[at];
-    const el = h("div.vt-row", { role: "row", "aria-rowindex": at + 1, dataset: { at }, class: [row.group && "is-group", row.deleted && "is-deleted", this.selected.has(row.id) && "is-selected", at === this.cursor && "is-cursor"].filter(Boolean).join(" ") });
+    const el = this.blank.cloneNode(true);
+    el.setAttribute("aria-rowindex", at + 1);
+    el.dataset.at = at;
+    const is = { "is-group": row.group, "is-deleted": row.deleted, "is-selected": this.selected.has(row.id), "is-cursor": at === this.cursor };
+    for (const name in is) if (is[name]) el.classList.add(name);
     el.style.transform = `translateY(${at * ROW}px)`;
+    let cell = el.firstChild;
     if (this.selectable) {
       const ids = row.group ? row.members : [row.id];
       const chosen = ids.filter((id) => this.selected.has(id)).length;
-      el.append(h("div.vt-cell.vt-check", h("input", { type: "checkbox", tabindex: "-1", checked: chosen > 0 && chosen === ids.length, indeterminate: chosen > 0 && chosen < ids.length, "aria-label": `Select ${row.name ?? ""}` })));
+      const box = cell.firstChild;
+      box.checked = chosen > 0 && chosen === ids.length;
+      box.indeterminate = chosen > 0 && chosen < ids.length;
+      box.setAttribute("aria-label", `Select ${row.name ?? ""}`);
+      cell = cell.nextSibling;
     }
     for (const column of this.columns) {
-      const cell = h("div.vt-cell", { role: "gridcell", class: [column.numeric && "num", column.sticky && "sticky"].filter(Boolean).join(" ") });
       const content = column.cell(row);
       if (content instanceof Node) cell.append(content);
       else if (content != null && content !== "") {
         cell.textContent = content;
         if (String(content).length > 10) cell.title = column.title_of?.(row) ?? content;
       }
-      el.append(cell);
+      cell = cell.nextSibling;
     }
     return el;
   }

@@ -13,6 +13,7 @@ import { begin, follow } from "../live.js";
 import { RunList } from "./runlist.js";
 import { columnsOf, orderText, standard } from "./runcolumns.js";
 import { RunSide } from "./runside.js";
+import { LoggedList } from "./loggedlist.js";
 import * as format from "../format.js";
 
 const NOTE = "mlflow.note.content";
@@ -29,7 +30,8 @@ class ExperimentPage {
     this.experiment = experiment;
     this.keys = keys;
     const { query } = page;
-    this.tab = query.get("tab") === "charts" ? "charts" : "runs";
+    const tab = query.get("tab") ?? page.part;
+    this.tab = ["charts", "models"].includes(tab) ? tab : "runs";
     this.view = query.get("view") === "deleted" ? "deleted" : "active";
     this.chosen = query.get("cols")?.split("~").filter(Boolean) ?? null;
     this.order = { id: query.get("sort") ?? "attribute.start_time", descending: query.get("dir") !== "asc" };
@@ -45,6 +47,7 @@ class ExperimentPage {
     this.search = new SearchBox({ value: query.get("q") ?? "", change: (text) => this.find(text), keys: () => this.keys });
     this.build();
     this.find(this.search.input.value, true);
+    this.showRuns();
     this.stop = follow({ experiment: experiment.id }, since, (runs, all) => this.live(runs, all));
   }
 
@@ -58,7 +61,8 @@ class ExperimentPage {
   leaveCharts() {
     this.board?.destroy();
     this.side?.destroy();
-    this.board = this.side = null;
+    this.models?.destroy();
+    this.board = this.side = this.models = null;
   }
 
   // ---- the frame
@@ -71,6 +75,7 @@ class ExperimentPage {
     this.holder = h("div.fill");
     this.tabsHolder = h("div");
     this.tools = h("div.toolbar-right");
+    this.finding = h("div.toolbar.runs-tools", this.search.el, this.tools);
     const note = experiment.tags[NOTE];
     this.el = h("div.page.full",
       h("div.page-head",
@@ -80,13 +85,13 @@ class ExperimentPage {
         } }),
         deleted && h("span.badge.warn", "deleted"), h("div.grow"), this.tabsHolder),
       note && h("details.note", h("summary", note.split("\n")[0].replace(/^#+\s*/, "")), h("div.markdown", markdown(note))),
-      h("div.toolbar.runs-tools", this.search.el, this.tools), this.selection, this.holder);
+      this.finding, this.selection, this.holder);
     this.showTools();
     fill(this.holder, skeleton(10));
   }
 
   showTools() {
-    fill(this.tabsHolder, tabs([["runs", "Table"], ["charts", "Charts"]], this.tab, (tab) => this.setTab(tab)));
+    fill(this.tabsHolder, tabs([["runs", "Table"], ["charts", "Charts"], ["models", "Models"]], this.tab, (tab) => this.setTab(tab)));
     const groups = h("select.input", { "aria-label": "Group rows by", onchange: () => this.setGroup(groups.value) },
       h("option", { value: "" }, "No groups"),
       h("optgroup", { label: "Params" }, this.keys.params.slice(0, 300).map((key) => this.groupOption("param", key))),
@@ -155,13 +160,15 @@ class ExperimentPage {
 
   setTab(tab) {
     this.tab = tab;
-    this.page.setQuery({ tab: tab === "runs" ? null : tab });
+    this.page.setQuery({ tab: tab === (this.page.part ?? "runs") ? null : tab });
     this.showTools();
     this.shownTab = null;
     this.showRuns();
   }
 
   fail(error) {
+    // The models are another question, which was answered.
+    if (this.tab === "models") return;
     fill(this.holder, failure(error, () => this.again()));
     this.shownTab = null;
   }
@@ -169,6 +176,8 @@ class ExperimentPage {
   // ---- showing
 
   showRuns() {
+    this.finding.hidden = this.tab === "models";
+    if (this.tab === "models") return this.showModels();
     if (!this.list.loaded) return;
     const { rows, complete } = this.list;
     fill(this.count, complete ? format.plural(rows.length, "run") : `${format.integer(rows.length)}+ runs`);
@@ -179,6 +188,14 @@ class ExperimentPage {
     }
     if (this.tab === "charts") this.showCharts();
     else this.showTable();
+  }
+
+  showModels() {
+    if (this.shownTab === "models") return;
+    this.shownTab = "models";
+    this.leaveCharts();
+    this.models = new LoggedList(this.experiment.id, this.page.go);
+    fill(this.holder, this.models.el);
   }
 
   showTable() {
@@ -328,6 +345,7 @@ class ExperimentPage {
       if (!(this.board?.escape()) && this.table.selected.size) this.unselect();
     } else if (event.key === "c") this.compare();
     else if (event.key === "v") this.setTab(this.tab === "runs" ? "charts" : "runs");
+    else if (this.shownTab === "models") this.models.key(event);
     else if (this.shownTab === "runs") this.table.key(event);
   }
 }

@@ -14,7 +14,7 @@ export class Notes {
 
   show() {
     if (!this.text) {
-      fill(this.el, h("button.link.writes", { type: "button", onclick: () => this.edit() }, "Write a note"), h("span.muted.readonly-only", "No notes."));
+      fill(this.el, h("button.link.writes", { type: "button", onclick: () => this.edit() }, "Write a note"));
       return;
     }
     fill(this.el, h("div.markdown", markdown(this.text)), button("pencil", "Edit", () => this.edit(), { class: "ghost small writes" }));

@@ -9,6 +9,7 @@ import { copyable, editable, empty, status, tabs } from "../components/bits.js";
 import { color } from "../colors.js";
 import { begin, follow } from "../live.js";
 import { Notes } from "./notes.js";
+import { modelsCard } from "./loggedparts.js";
 import { metricTable, paramTable, tagTable } from "./runparts.js";
 import * as format from "../format.js";
 
@@ -17,9 +18,12 @@ const NOTE = "mlflow.note.content";
 const PARTS = { artifacts: "artifacts", "model-metrics": "charts", "system-metrics": "charts" };
 
 export async function open(page) {
+  // Most addresses name the experiment; nobody waits for it twice.
+  const named = page.experiment ? api.experiment(page.experiment).catch(() => null) : null;
   const since = await begin({ runs: [page.run] });
   const run = await api.run(page.run);
-  const experiment = await api.experiment(run.experiment).catch(() => ({ id: run.experiment, name: run.experiment }));
+  let experiment = await named;
+  if (experiment?.id !== run.experiment) experiment = await api.experiment(run.experiment).catch(() => ({ id: run.experiment, name: run.experiment }));
   return new RunPage(page, run, experiment, since);
 }
 
@@ -40,6 +44,10 @@ class RunPage {
     this.show();
     this.stop = follow({ runs: [run.id] }, since, () => this.live());
     this.clock = setInterval(() => { if (this.run.status === "RUNNING") this.showFacts(); }, 1000);
+  }
+
+  shown() {
+    this.board?.shown();
   }
 
   destroy() {
@@ -108,6 +116,7 @@ class RunPage {
     fill(this.body, h("div.scroll", this.board.el));
     this.board.setMetrics(this.run.metrics.map((one) => one.key));
     this.board.setRuns([{ id: this.run.id, name: this.run.name || this.run.id.slice(0, 8) }]);
+    this.board.shown();
   }
 
   showArtifacts() {
@@ -126,16 +135,29 @@ class RunPage {
     };
     this.metricsHolder = h("div");
     this.paramsHolder = h("div");
+    this.modelsHolder = h("div");
     this.chartOf = charts;
     const notes = new Notes(run.tags[NOTE] ?? "", async (text) => {
       await api.editRun(run.id, { tags: { [NOTE]: text || null } });
       run.tags[NOTE] = text;
     });
     const grid = h("div.overview",
-      h("div.column", h("section.card", h("header", h("h2", "Notes")), notes.el), this.metricsHolder),
+      h("div.column", h("section.card", h("header", h("h2", "Notes")), notes.el), this.metricsHolder, this.modelsHolder),
       h("div.column", this.paramsHolder, tagTable(run, (change) => this.editTags(change)), datasets(run)));
     fill(this.body, h("div.scroll", grid));
     this.showTables();
+    this.showModels();
+  }
+
+  /** They are another question, which charts need not wait for. */
+  async showModels() {
+    const { modelsHolder } = this;
+    try {
+      const { models } = await api.modelsOfRun(this.run.id);
+      fill(modelsHolder, modelsCard(models));
+    } catch (error) {
+      fill(modelsHolder, h("p.muted.pad", error.message));
+    }
   }
 
   showTables() {
@@ -195,7 +217,10 @@ class RunPage {
       this.board.setMetrics(run.metrics.map((one) => one.key));
       this.board.refresh();
     } else if (this.tab === "charts" && run.metrics.length) this.show();
-    else if (this.tab === "overview" && !typing) this.showTables();
+    else if (this.tab === "overview" && !typing) {
+      this.showTables();
+      this.showModels();
+    }
   }
 
   key(event) {

@@ -8,10 +8,14 @@ use trackway::Store;
 use trackway_server::{Server, ServerOptions};
 
 /// Names the store that this process is to serve.
-pub(crate) const STORE: &str = "TRACKWAY_LOAD_STORE";
+const STORE: &str = "TRACKWAY_SERVE_STORE";
 
-/// Serves until it is killed.
-pub(crate) fn serve(store: &Path) {
+/// Serves until it is stopped, if that is what this process was started for; a bench asks this first.
+pub(crate) fn is_server() -> bool {
+    std::env::var_os(STORE).map(|store| serve(store.as_ref())).is_some()
+}
+
+fn serve(store: &Path) {
     let store = Store::open(store).unwrap();
     let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() }).unwrap();
     println!("http://{}", server.addr());
@@ -34,7 +38,8 @@ impl Process {
         let mut url = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
         let url = url.trim_end().to_owned();
-        assert_eq!(super::Client::new(&url).get("/health").1, "OK");
+        let health = ureq::get(format!("{url}/health")).call().unwrap().body_mut().read_to_string();
+        assert_eq!(health.unwrap(), "OK");
         Self { store: store.to_path_buf(), child, url, ready: start.elapsed() }
     }
 
@@ -47,12 +52,14 @@ impl Process {
     }
 
     /// Starts another one on the same store.
+    #[allow(dead_code, reason = "not every bench kills it")]
     pub(crate) fn start_again(&mut self) {
         let store = self.store.clone();
         *self = Self::start(&store);
     }
 
     /// Kills it without a warning.
+    #[allow(dead_code, reason = "not every bench kills it")]
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
