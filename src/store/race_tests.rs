@@ -66,6 +66,18 @@ impl Track {
         }
     }
 
+    /// Logs as many points in each of so many calls.
+    fn log_columns(&self, writer: &RunWriter, calls: usize, points: i64) {
+        for _ in 0..calls {
+            let first = self.begun.fetch_add(points, Ordering::SeqCst);
+            let steps: Vec<i64> = (first..first + points).collect();
+            let times: Vec<i64> = steps.iter().map(|step| step * 10).collect();
+            let values: Vec<f64> = steps.iter().map(|step| *step as f64 / 2.0).collect();
+            writer.metric(self.metric).unwrap().log_columns(&steps, &times, &values).unwrap();
+            self.acknowledged.store(first + points, Ordering::SeqCst);
+        }
+    }
+
     /// Takes a snapshot and reads all of it; returns the number of points.
     fn look(&self, store: &Store) -> i64 {
         let acknowledged = self.acknowledged.load(Ordering::SeqCst);
@@ -253,6 +265,33 @@ fn a_look_while_a_writer_goes_from_log_to_log() {
         join([looker]);
         writer.finish().unwrap();
         drop((writer, store));
+        settle(&disk, &[&track], RunStatus::Finished);
+    });
+}
+
+/// What is prepared for a log is ready when its writer has gone on in the next one, whose extents end at the same places.
+#[test]
+fn extents_that_come_late() {
+    explore(|| {
+        let disk = SimDisk::new(10);
+        let mut options = StoreOptions::new();
+        // A log has two extents, and is left in the second one.
+        (options.env, options.log_bytes) = (Some(disk.process()), 24 << 10);
+        let mut store = options.open(Path::new("/store")).unwrap();
+        Arc::get_mut(&mut store.open).unwrap().worker.take().unwrap().stop();
+        let store = Arc::new(store);
+        let writer = start(&store);
+        let track = Track::new(writer.id(), "loss");
+        let prepares = maintaining(&store, 4);
+        let logs = {
+            let track = Arc::clone(&track);
+            thread::spawn(move || {
+                track.log_columns(&writer, 9, 400);
+                writer.finish().unwrap();
+            })
+        };
+        join([prepares, logs]);
+        drop(store);
         settle(&disk, &[&track], RunStatus::Finished);
     });
 }
