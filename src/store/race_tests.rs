@@ -282,11 +282,13 @@ fn extents_that_come_late() {
         let store = Arc::new(store);
         let writer = start(&store);
         let track = Track::new(writer.id(), "loss");
-        let prepares = maintaining(&store, 4);
+        // Enough for the writer to ask for the second extent.
+        track.log_columns(&writer, 1, 400);
+        let prepares = maintaining(&store, 1);
         let logs = {
             let track = Arc::clone(&track);
             thread::spawn(move || {
-                track.log_columns(&writer, 9, 400);
+                track.log_columns(&writer, 5, 400);
                 writer.finish().unwrap();
             })
         };
