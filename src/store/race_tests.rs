@@ -275,25 +275,25 @@ fn extents_that_come_late() {
     explore(|| {
         let disk = SimDisk::new(10);
         let mut options = StoreOptions::new();
-        // A log has two extents, and is left in the second one.
         (options.env, options.log_bytes) = (Some(disk.process()), 24 << 10);
         let mut store = options.open(Path::new("/store")).unwrap();
         Arc::get_mut(&mut store.open).unwrap().worker.take().unwrap().stop();
         let store = Arc::new(store);
         let writer = start(&store);
         let track = Track::new(writer.id(), "loss");
-        // Enough for the writer to ask for the second extent.
-        track.log_columns(&writer, 1, 400);
+        // Half of the first extent: the writer asks for the second one.
+        track.log_columns(&writer, 1, 1000);
         let prepares = maintaining(&store, 1);
-        let logs = {
-            let track = Arc::clone(&track);
-            thread::spawn(move || {
-                track.log_columns(&writer, 5, 400);
-                writer.finish().unwrap();
-            })
-        };
-        join([prepares, logs]);
-        drop(store);
+        // As long as nobody prepares the next log this one is left late; then the writer stops in the first extent of the other.
+        let logs =
+            || disk.files().into_iter().filter(|(path, _)| path.extension().is_some_and(|ending| ending == "log"));
+        while logs().count() == 1 && track.begun.load(Ordering::SeqCst) < 20_000 {
+            track.log_columns(&writer, 1, 1000);
+        }
+        join([prepares]);
+        track.log_columns(&writer, 3, 1000);
+        writer.finish().unwrap();
+        drop((writer, store));
         settle(&disk, &[&track], RunStatus::Finished);
     });
 }
