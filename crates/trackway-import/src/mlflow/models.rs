@@ -171,8 +171,7 @@ impl ModelInfo {
             self.tags.insert(MODEL_ID_TAG.to_owned(), self.id.clone());
         }
         let (name, model_type) = (clean_name(&self.name), clean_name(&self.model_type));
-        for (tag, whole, clean) in
-            [(MODEL_NAME_TAG, self.name, &name), (MODEL_TYPE_TAG, self.model_type, &model_type)]
+        for (tag, whole, clean) in [(MODEL_NAME_TAG, self.name, &name), (MODEL_TYPE_TAG, self.model_type, &model_type)]
         {
             if whole != *clean {
                 self.tags.insert(tag.to_owned(), whole);
@@ -211,9 +210,8 @@ impl ModelInfo {
 
 /// The first of the metrics of each place, which is the one that a store keeps.
 fn first_ones(session: &mut Session<'_>, place: &str, metrics: Vec<ModelMetric>) -> Vec<ModelMetric> {
-    let said = |metric: &ModelMetric| {
-        (metric.value.to_bits(), metric.dataset_name.clone(), metric.dataset_digest.clone())
-    };
+    let said =
+        |metric: &ModelMetric| (metric.value.to_bits(), metric.dataset_name.clone(), metric.dataset_digest.clone());
     let mut first: HashMap<MetricPlace<'_>, usize> = HashMap::new();
     let (mut is_kept, mut others) = (vec![true; metrics.len()], 0_u64);
     for (at, (metric, kept)) in metrics.iter().zip(&mut is_kept).enumerate() {
