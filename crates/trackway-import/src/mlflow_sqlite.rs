@@ -44,7 +44,8 @@ pub(crate) fn import(session: &mut Session<'_>, path: &Path, options: &MlflowOpt
         let experiment = session.experiment(&found.source)?;
         let (runs, models) = (db.run_infos(&found.id)?, db.model_ids(&found.id)?);
         let root = local_folder(&found.artifacts, db.path.parent().unwrap_or(Path::new("")));
-        missing.extend(root.filter(|root| !(runs.is_empty() && models.is_empty()) && !root.is_dir()));
+        let is_empty = runs.is_empty() && models.is_empty();
+        missing.extend(root.filter(|root| !is_empty && !root.is_dir()));
         for (info, uri) in runs {
             let what = format!("{}, run {}", path.display(), info.id);
             let folders = artifact_folders(&db, options, &Path::new(&found.id).join(&info.id), &uri);
