@@ -31,7 +31,9 @@ impl Place {
         let path = self.path("mlflow.db");
         let sql = std::fs::read_to_string(data("mlflow.sql")).unwrap();
         let folder = self.folder.path().to_str().unwrap();
-        rusqlite::Connection::open(&path).unwrap().execute_batch(&sql.replace("@FOLDER@", folder)).unwrap();
+        // One transaction, not one a row.
+        let sql = format!("BEGIN; {} COMMIT;", sql.replace("@FOLDER@", folder));
+        rusqlite::Connection::open(&path).unwrap().execute_batch(&sql).unwrap();
         copy_folder(&data("sqlite-artifacts"), &self.path("mlruns"));
         path
     }

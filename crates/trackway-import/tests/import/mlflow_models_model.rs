@@ -110,7 +110,7 @@ impl Said {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     /// After each import the store says what the folder says, and the same import again changes nothing. So it is with a
     /// model that is deleted before the last import, if that is the first one; else it stays.

@@ -8,7 +8,7 @@ use trackway::{Run, RunFilter, Store, View};
 use trackway_import::{ARTIFACT_URI_TAG, Error, MlflowOptions, RUN_ID_TAG, import_mlflow, keep_going};
 
 pub(crate) fn execute(db: &Path, sql: &str) {
-    let sql = format!("PRAGMA foreign_keys = OFF; {sql}");
+    let sql = format!("PRAGMA foreign_keys = OFF; BEGIN; {sql}; COMMIT;");
     Connection::open(db).unwrap().execute_batch(&sql).unwrap();
 }
 
