@@ -105,11 +105,16 @@ fn copy_models(session: &mut Session<'_>, from: &Store) -> Result<()> {
 
 /// Copies the logged models of an experiment, with their artifacts.
 fn copy_logged_models(session: &mut Session<'_>, from: &Store, of: ExperimentId, to: ExperimentId) -> Result<()> {
-    for model in from.logged_models(of)? {
-        let (id, copied) = (model.id, LoggedModel { experiment_id: to, ..model });
-        session.report.models += u64::from(session.store.merge_logged_model(&copied)?);
-        let (source, target) = (from.logged_model_artifacts(id)?, session.store.logged_model_artifacts(id)?);
-        put_all(session, &source, &target)?;
+    let models = from.logged_models(of)?;
+    session.progress.total_models += models.len() as u64;
+    for model in models {
+        let (id, mut copied) = (model.id, LoggedModel { experiment_id: to, ..model });
+        copied.tags.remove(TO_DELETE_TAG);
+        session.model(&format!("logged model {id}"), |session| {
+            session.report.models += u64::from(session.store.merge_logged_model(&copied)?);
+            let (source, target) = (from.logged_model_artifacts(id)?, session.store.logged_model_artifacts(id)?);
+            put_all(session, &source, &target)
+        })?;
     }
     Ok(())
 }

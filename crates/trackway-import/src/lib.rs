@@ -24,6 +24,7 @@ mod yaml;
 
 pub use copy::{CopyOptions, copy};
 pub use error::{Error, Result};
+pub use mlflow::models::{MODEL_ID_TAG, MODEL_NAME_TAG, MODEL_TYPE_TAG, STATUS_MESSAGE_TAG};
 pub use mlflow::{MlflowOptions, RUN_ID_TAG, import_mlflow};
 pub use rows::RowImport;
 pub use session::{EXPERIMENT_CREATED_TAG, EXPERIMENT_ID_TAG, Failure, Progress, Report, Watch, keep_going};

@@ -1,5 +1,7 @@
 //! What both stores of MLflow have in common: what a run says of itself, and where its artifacts are.
 
+pub(crate) mod models;
+
 use crate::artifacts::put_folder;
 use crate::error::{At as _, Error, Result};
 use crate::id::derived;
@@ -8,7 +10,7 @@ use crate::target::{Facts, clean_name};
 use crate::{mlflow_sqlite, mlruns};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use trackway::{DatasetInput, RunId, RunStatus, StatusCause, Store};
+use trackway::{Artifacts, DatasetInput, ModelLink, RunId, RunStatus, StatusCause, Store};
 
 /// Tag of a run whose id was not 32 hex digits: that id.
 pub const RUN_ID_TAG: &str = "trackway.import.run_id";
@@ -20,13 +22,14 @@ const PARENT_TAG: &str = "mlflow.parentRunId";
 /// Choices of [`import_mlflow`].
 #[derive(Clone, Debug, Default)]
 pub struct MlflowOptions {
-    /// Folder with the artifacts, `<experiment id>/<run id>/artifacts` below it, when they are not where the store says:
-    /// of a server with `mlflow-artifacts:` or `s3:` URIs, or of a store that was moved.
+    /// Folder with the artifacts, `<experiment id>/<run id>/artifacts` and `<experiment id>/models/<model id>/artifacts`
+    /// below it, when they are not where the store says: of a server with `mlflow-artifacts:` or `s3:` URIs, or of a store
+    /// that was moved.
     pub artifacts: Option<PathBuf>,
 }
 
-/// Imports the experiments and runs of an MLflow store: a folder `mlruns`, or a file of SQLite (also as
-/// `sqlite:///path`). Run ids are kept. Importing again adds what is new.
+/// Imports the experiments, runs and logged models of an MLflow store: a folder `mlruns`, or a file of SQLite (also as
+/// `sqlite:///path`). Ids of runs and models are kept. Importing again adds what is new.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -43,7 +46,7 @@ pub struct MlflowOptions {
 ///
 /// # Errors
 /// The path is no store of MLflow, the store cannot be written, the caller stopped it. What goes wrong with a single run
-/// is in [`Report::failures`], and the other runs are imported.
+/// or model is in [`Report::failures`], and the others are imported.
 pub fn import_mlflow(store: &Store, path: &Path, options: &MlflowOptions, watch: Watch<'_>) -> Result<Report> {
     let path = path.to_str().and_then(|text| text.strip_prefix("sqlite:///")).map_or(path, Path::new);
     let mut session = Session::new(store, watch)?;
@@ -83,6 +86,12 @@ pub(crate) struct RunInfo {
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) datasets: Vec<DatasetInput>,
+    pub(crate) models: Vec<ModelLink>,
+}
+
+/// The id of a run; of one that has another form a fingerprint.
+pub(crate) fn run_id(text: &str) -> RunId {
+    text.parse().unwrap_or_else(|_| derived(&["mlflow", text]))
 }
 
 impl RunInfo {
@@ -106,10 +115,12 @@ impl RunInfo {
         if parent.is_some_and(|parent| self.tags.get(PARENT_TAG) == Some(&parent.to_string())) {
             self.tags.remove(PARENT_TAG);
         }
-        let id = self.id.parse().unwrap_or_else(|_| {
-            self.tags.insert(RUN_ID_TAG.to_owned(), self.id.clone());
-            derived(&["mlflow", &self.id])
-        });
+        let id = run_id(&self.id);
+        if self.id.parse::<RunId>().is_err() {
+            self.tags.insert(RUN_ID_TAG.to_owned(), self.id);
+        }
+        self.models.sort_unstable();
+        self.models.dedup();
         let mut facts = Facts {
             id,
             place: self.place,
@@ -124,22 +135,16 @@ impl RunInfo {
             params: self.params,
             tags: self.tags,
             datasets: self.datasets,
-            models: Vec::new(),
+            models: self.models,
         };
         facts.tag_open_status();
         facts
     }
 }
 
-/// Puts the artifacts of a run: those in the first of these folders that exists.
-pub(crate) fn put_artifacts(session: &mut Session<'_>, id: RunId, candidates: &[PathBuf]) -> Result<()> {
-    match candidates.iter().find(|folder| folder.is_dir()) {
-        Some(folder) => {
-            let to = session.store.artifacts(id)?;
-            put_folder(session, &to, folder)
-        }
-        None => Ok(()),
-    }
+/// Puts the artifacts of a run or model: those in the first of these folders that exists.
+pub(crate) fn put_artifacts(session: &mut Session<'_>, to: &Artifacts, candidates: &[PathBuf]) -> Result<()> {
+    candidates.iter().find(|folder| folder.is_dir()).map_or(Ok(()), |folder| put_folder(session, to, folder))
 }
 
 /// The folder of a local URI or path; `None` for any other.

@@ -3,9 +3,12 @@
 //!
 //! The rows of a metric are taken in the order in which they were added (`rowid`), so that what an earlier import
 //! brought is their beginning. MLflow stores NaN as the flag `is_nan`, and infinities as the largest doubles: those come
-//! as the doubles that they are, since nothing tells them from doubles that were logged.
+//! as the doubles that they are, since nothing tells them from doubles that were logged. Logged models: `models.rs`.
+
+mod models;
 
 use crate::error::{Error, Result};
+use crate::mlflow::models::import_model;
 use crate::mlflow::{MlflowOptions, RunInfo, local_folder, put_artifacts, source_experiment};
 use crate::session::{Session, SourceExperiment};
 use crate::target::{ARTIFACT_URI_TAG, Rule, Target};
@@ -34,19 +37,30 @@ struct FoundExperiment {
 pub(crate) fn import(session: &mut Session<'_>, path: &Path, options: &MlflowOptions) -> Result<()> {
     let db = Db::open(path)?;
     let experiments = db.experiments()?;
-    let total = db.rows("SELECT count(*) FROM runs", &[], |row| row.get::<_, i64>(0))?;
-    session.progress.total_runs = total.first().map_or(0, |total| total.unsigned_abs());
+    session.progress.total_runs = db.row_count("runs")?;
+    session.progress.total_models = db.row_count("logged_models")?;
     let (mut missing, mut any_artifacts) = (Vec::new(), false);
     for found in &experiments {
         let experiment = session.experiment(&found.source)?;
-        let runs = db.run_infos(&found.id)?;
+        let (runs, models) = (db.run_infos(&found.id)?, db.model_ids(&found.id)?);
         let root = local_folder(&found.artifacts, db.path.parent().unwrap_or(Path::new("")));
-        missing.extend(root.filter(|root| !runs.is_empty() && !root.is_dir()));
+        let is_empty = runs.is_empty() && models.is_empty();
+        missing.extend(root.filter(|root| !is_empty && !root.is_dir()));
         for (info, uri) in runs {
             let what = format!("{}, run {}", path.display(), info.id);
-            let folders = artifact_folders(&db, options, &found.id, &info.id, &uri);
+            let folders = artifact_folders(&db, options, &Path::new(&found.id).join(&info.id), &uri);
             any_artifacts |= folders.iter().any(|folder| folder.is_dir());
             session.run(&what, |session| import_run(session, &db, experiment, info, &uri, &folders))?;
+        }
+        for id in models {
+            let what = format!("{}, logged model {id}", path.display());
+            session.model(&what, |session| {
+                let info = db.model(&id)?;
+                let below = Path::new(&found.id).join("models").join(&id);
+                let folders = artifact_folders(&db, options, &below, &info.artifacts);
+                any_artifacts |= folders.iter().any(|folder| folder.is_dir());
+                import_model(session, experiment, info, &folders)
+            })?;
         }
         session.end_experiment(&found.source, experiment)?;
     }
@@ -58,20 +72,22 @@ pub(crate) fn import(session: &mut Session<'_>, path: &Path, options: &MlflowOpt
             root.display()
         ));
     }
-    for table in ["logged_models", "registered_models", "trace_info"] {
-        if !db.columns(table)?.is_empty() {
-            let count = db.rows(&format!("SELECT count(*) FROM {table}"), &[], |row| row.get::<_, i64>(0))?;
-            if count.first().is_some_and(|count| *count > 0) {
-                session.note(format!("{}: {} rows of {table} left out", path.display(), count.first().unwrap_or(&0)));
-            }
+    for table in ["registered_models", "trace_info"] {
+        let count = db.row_count(table)?;
+        if count > 0 {
+            session.note(format!("{}: {count} rows of {table} left out", path.display()));
         }
     }
-    Ok(())
+    let lost = session.progress.total_models.saturating_sub(session.progress.models);
+    if lost > 0 {
+        session.note(format!("{}: {lost} logged models are of no experiment, left out", path.display()));
+    }
+    db.note_other_links(session)
 }
 
-/// Where the artifacts of a run may be, the likeliest first.
-fn artifact_folders(db: &Db, options: &MlflowOptions, experiment: &str, run: &str, uri: &str) -> Vec<PathBuf> {
-    let below = |root: &Path| root.join(experiment).join(run).join("artifacts");
+/// Where the artifacts of a run or model may be, the likeliest first.
+fn artifact_folders(db: &Db, options: &MlflowOptions, of: &Path, uri: &str) -> Vec<PathBuf> {
+    let below = |root: &Path| root.join(of).join("artifacts");
     let base = db.path.parent().unwrap_or(Path::new(""));
     let mut folders: Vec<PathBuf> = options.artifacts.iter().map(|root| below(root)).collect();
     folders.extend(local_folder(uri, base));
@@ -90,7 +106,8 @@ fn import_run(
     let run = info.id.clone();
     info.params = db.pairs("SELECT key, value FROM params WHERE run_uuid = ?1", &run)?;
     info.tags = db.pairs("SELECT key, value FROM tags WHERE run_uuid = ?1", &run)?;
-    info.datasets = db.datasets(session, &run)?;
+    info.datasets = db.datasets(&run)?;
+    info.models = db.links(&run)?;
     let is_remote = local_folder(uri, Path::new("")).is_none() && !uri.is_empty();
     if is_remote && !folders.iter().any(|folder| folder.is_dir()) {
         session.note(format!("run {run}: its artifacts are at {uri} and were not copied"));
@@ -100,7 +117,8 @@ fn import_run(
     let id = facts.id;
     let Some(mut target) = Target::begin(session, experiment, facts, Rule::Merge)? else { return Ok(()) };
     db.points(&run, None, &mut |key, point| target.push(session, key, point))?;
-    put_artifacts(session, id, folders)?;
+    let to = session.store.artifacts(id)?;
+    put_artifacts(session, &to, folders)?;
     target.end(session, &mut |key, each| db.points(&run, Some(key), &mut |_, point| each(point)))
 }
 
@@ -231,13 +249,14 @@ impl Db {
         Ok(())
     }
 
-    fn datasets(&self, session: &mut Session<'_>, run: &str) -> Result<Vec<DatasetInput>> {
+    fn datasets(&self, run: &str) -> Result<Vec<DatasetInput>> {
         if self.columns("inputs")?.is_empty() {
             return Ok(Vec::new());
         }
         let sql = "SELECT i.input_uuid, d.name, d.digest, d.dataset_source_type, d.dataset_source, d.dataset_schema, \
                    d.dataset_profile FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id \
-                   WHERE i.destination_id = ?1 AND i.source_type = 'DATASET' ORDER BY i.rowid";
+                   WHERE i.destination_id = ?1 AND i.destination_type = 'RUN' AND i.source_type = 'DATASET' \
+                   ORDER BY i.rowid";
         let found = self.rows(sql, &[&run], |row| {
             let text = |column: usize| row.get::<_, Option<String>>(column).map(Option::unwrap_or_default);
             let dataset = DatasetInput {
@@ -251,11 +270,6 @@ impl Db {
             };
             Ok((text(0)?, dataset))
         })?;
-        let others =
-            "SELECT count(*) FROM inputs WHERE (destination_id = ?1 OR source_id = ?1) AND source_type <> 'DATASET'";
-        if self.rows(others, &[&run], |row| row.get::<_, i64>(0))?.first().is_some_and(|count| *count > 0) {
-            session.note(format!("run {run}: links to logged models, left out"));
-        }
         let mut datasets = Vec::new();
         for (input, mut dataset) in found {
             dataset.tags = self.pairs("SELECT name, value FROM input_tags WHERE input_uuid = ?1", &input)?;

@@ -7,12 +7,18 @@
 //! <experiment id>/<run id>/meta.yaml         run_name, status (a number), times, lifecycle_stage
 //!     params/<key>  tags/<key>               keys with slashes are folders
 //!     metrics/<key>                          lines "timestamp value step", appended
-//!     inputs/<id>/meta.yaml                  source_type DATASET, source_id, tags
+//!     inputs/<id>/meta.yaml                  source_type DATASET or MODEL, source_id, tags
 //!     artifacts/
+//!     outputs/<id>/meta.yaml                 logged models that it made
+//! <experiment id>/models/<id>/               logged models (`mlruns/models.rs`)
+//! models/<name>/                             registered models
 //! .trash/<experiment id>/                    deleted experiments
 //! ```
 
+mod models;
+
 use crate::error::{At as _, Error, Result};
+use crate::mlflow::models::model_id;
 use crate::mlflow::{MlflowOptions, RunInfo, local_folder, put_artifacts, source_experiment, status_of_number};
 use crate::session::{Failure, Session};
 use crate::target::{ARTIFACT_URI_TAG, Rule, Target};
@@ -21,14 +27,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use trackway::{DatasetInput, ExperimentId, Point, limits};
+use trackway::{DatasetInput, ExperimentId, ModelLink, Point, limits};
 
 const META: &str = "meta.yaml";
 
 /// Folders of an experiment that are not runs.
 const NO_RUNS: [&str; 5] = ["tags", "datasets", "traces", "models", "prompts"];
 
-/// A line of a metric: two numbers of at most 20 digits, a value, and at most a name and a digest.
+/// A line of a metric: two numbers of at most 20 digits, a value, and at most a run, a name and a digest.
 const MAX_LINE_BYTES: u64 = 1 << 16;
 
 pub(crate) fn import(session: &mut Session<'_>, root: &Path, options: &MlflowOptions) -> Result<()> {
@@ -41,11 +47,17 @@ pub(crate) fn import(session: &mut Session<'_>, root: &Path, options: &MlflowOpt
     let mut all = Vec::new();
     for folder in experiments {
         let runs: Vec<PathBuf> = folders(&folder)?.into_iter().filter(|run| !NO_RUNS.contains(&name_of(run))).collect();
+        let models = models::model_folders(&folder)?;
         session.progress.total_runs += runs.len() as u64;
-        all.push((folder, runs));
+        session.progress.total_models += models.len() as u64;
+        all.push((folder, runs, models));
     }
-    for (folder, runs) in all {
-        match import_experiment(session, &folder, &runs, options) {
+    let registered = folders(&root.join("models")).unwrap_or_default().len();
+    if registered > 0 {
+        session.note(format!("{}: {registered} registered models left out", root.display()));
+    }
+    for (folder, runs, models) in all {
+        match import_experiment(session, &folder, &runs, &models, options) {
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => session.report.failures.push(Failure { what: folder.display().to_string(), error }),
             Ok(()) => {}
@@ -58,6 +70,7 @@ fn import_experiment(
     session: &mut Session<'_>,
     folder: &Path,
     runs: &[PathBuf],
+    models: &[PathBuf],
     options: &MlflowOptions,
 ) -> Result<()> {
     let meta = Meta::read(&folder.join(META))?;
@@ -66,14 +79,16 @@ fn import_experiment(
     let source =
         source_experiment(id, name, is_deleted, meta.number("creation_time")?, texts_below(&folder.join("tags"))?);
     let experiment = session.experiment(&source)?;
-    for kind in ["models", "traces"] {
-        let count = folders(&folder.join(kind)).unwrap_or_default().len();
-        if count > 0 {
-            session.note(format!("{}: {count} {kind} left out", folder.display()));
-        }
+    let traces = folders(&folder.join("traces")).unwrap_or_default().len();
+    if traces > 0 {
+        session.note(format!("{}: {traces} traces left out", folder.display()));
     }
     for run in runs {
         session.run(&run.display().to_string(), |session| import_run(session, folder, run, experiment, options))?;
+    }
+    for model in models {
+        let import = |session: &mut Session<'_>| models::import(session, folder, model, experiment, options);
+        session.model(&model.display().to_string(), import)?;
     }
     session.end_experiment(&source, experiment)
 }
@@ -88,6 +103,8 @@ fn import_run(
     let path = run.join(META);
     let meta = Meta::read(&path)?;
     let id = meta.text("run_id").or(meta.text("run_uuid")).unwrap_or_else(|| name_of(run)).to_owned();
+    let (datasets, mut links) = inputs(session, folder, run)?;
+    links.extend(models::outputs(session, run)?);
     let mut info = RunInfo {
         place: run.display().to_string(),
         name: meta.text("run_name").map(str::to_owned),
@@ -98,7 +115,8 @@ fn import_run(
         is_deleted: meta.text("lifecycle_stage") == Some("deleted"),
         params: texts_below(&run.join("params"))?,
         tags: texts_below(&run.join("tags"))?,
-        datasets: datasets(session, folder, run)?,
+        datasets,
+        models: links,
         id,
     };
     let own = run.join("artifacts");
@@ -118,12 +136,23 @@ fn import_run(
     for (key, path) in files_below(&run.join("metrics"))? {
         read_metric(&path, &mut |point| target.push(session, &key, point))?;
     }
-    put_artifacts(session, id, &places)?;
+    let to = session.store.artifacts(id)?;
+    put_artifacts(session, &to, &places)?;
     target.end(session, &mut |key, each| read_metric(&run.join("metrics").join(key), each))
 }
 
-/// Reads the points of a metric. A last line without its end is being written, and is left for the next import.
+/// Reads the points of a metric.
 fn read_metric(path: &Path, each: &mut dyn FnMut(Point) -> Result<()>) -> Result<()> {
+    read_lines(path, "timestamp value step", &parse_point, each)
+}
+
+/// Reads the lines of a metric. A last line without its end is being written, and is left for the next import.
+fn read_lines<T>(
+    path: &Path,
+    form: &str,
+    parse: &dyn Fn(&str) -> Option<T>,
+    each: &mut dyn FnMut(T) -> Result<()>,
+) -> Result<()> {
     let mut input = BufReader::with_capacity(1 << 16, File::open(path).at(path, "open")?);
     let (mut line, mut number) = (Vec::new(), 0_u64);
     loop {
@@ -137,29 +166,37 @@ fn read_metric(path: &Path, each: &mut dyn FnMut(Point) -> Result<()>) -> Result
             return Ok(());
         }
         let text = std::str::from_utf8(&line).unwrap_or_default().trim();
-        let wrong = || Error::source(path, format!("line {number} is not \"timestamp value step\""));
-        each(parse_point(text).ok_or_else(wrong)?)?;
+        let wrong = || Error::source(path, format!("line {number} is not \"{form}\""));
+        each(parse(text).ok_or_else(wrong)?)?;
     }
 }
 
-/// Two fields are of MLflow before 1.0; the fourth and fifth name a dataset.
+/// Two fields are of MLflow before 1.0; from the fourth on they name a dataset, whose name may have spaces in it.
 fn parse_point(line: &str) -> Option<Point> {
     let fields: Vec<&str> = line.split(' ').collect();
     let (timestamp, value, step) = match fields.as_slice() {
         [timestamp, value] => (timestamp, value, &"0"),
-        [timestamp, value, step] | [timestamp, value, step, _, _] => (timestamp, value, step),
+        [timestamp, value, step] | [timestamp, value, step, _, _, ..] => (timestamp, value, step),
         _ => return None,
     };
     Some(Point::new(step.parse().ok()?, timestamp.parse().ok()?, value.parse().ok()?))
 }
 
-fn datasets(session: &mut Session<'_>, folder: &Path, run: &Path) -> Result<Vec<DatasetInput>> {
-    let mut found = Vec::new();
+/// The datasets and the models that a run used.
+fn inputs(session: &mut Session<'_>, folder: &Path, run: &Path) -> Result<(Vec<DatasetInput>, Vec<ModelLink>)> {
+    let (mut found, mut links) = (Vec::new(), Vec::new());
     for input in folders(&run.join("inputs")).unwrap_or_default() {
         let meta = Meta::read(&input.join(META))?;
-        if meta.text("source_type") != Some("DATASET") {
-            session.note(format!("{}: a model as input, left out", input.display()));
-            continue;
+        match meta.text("source_type") {
+            Some("DATASET") => {}
+            Some("MODEL") => {
+                links.push(ModelLink::input(model_id(meta.need("source_id")?)));
+                continue;
+            }
+            _ => {
+                session.note(format!("{}: an input that is neither dataset nor model, left out", input.display()));
+                continue;
+            }
         }
         let data = Meta::read(&folder.join("datasets").join(meta.need("source_id")?).join(META))?;
         let text = |name: &str| data.text(name).unwrap_or_default().to_owned();
@@ -173,10 +210,7 @@ fn datasets(session: &mut Session<'_>, folder: &Path, run: &Path) -> Result<Vec<
             tags: meta.mapping("tags"),
         });
     }
-    if run.join("outputs").is_dir() {
-        session.note(format!("{}: links to logged models, left out", run.display()));
-    }
-    Ok(found)
+    Ok((found, links))
 }
 
 /// The files below a folder with their keys, sorted; none when there is no such folder.
@@ -243,6 +277,7 @@ mod tests {
         assert_eq!(bits("5 -0.0 -7"), Some((5, (-0.0_f64).to_bits(), -7)));
         assert_eq!(bits("5 1e-05"), Some((5, 1e-5_f64.to_bits(), 0)));
         assert_eq!(bits("5 inf 2 data d1"), Some((5, f64::INFINITY.to_bits(), 2)));
+        assert_eq!(bits("5 1 2 my own data d1"), Some((5, 1_f64.to_bits(), 2)));
         assert!(parse_point("5 nan 2").unwrap().value.is_nan());
         for wrong in ["", "5", "5 x 1", "5 1.0 1.5", "5 1 2 3", "5  1 2"] {
             assert_eq!(parse_point(wrong).map(|p| p.step), None, "{wrong:?}");

@@ -22,6 +22,10 @@ pub struct Progress {
     pub runs: u64,
     /// Runs in all, as far as is known.
     pub total_runs: u64,
+    /// Logged models that are done.
+    pub models: u64,
+    /// Logged models in all, as far as is known.
+    pub total_models: u64,
     /// Points added so far.
     pub points: u64,
     /// Bytes of artifacts added so far.
@@ -51,7 +55,7 @@ pub fn keep_going(_: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// A run of the source that could not be imported whole.
+/// A run or logged model of the source that could not be imported whole.
 #[derive(Debug)]
 pub struct Failure {
     /// Which one.
@@ -149,13 +153,28 @@ impl<'a> Session<'a> {
     pub(crate) fn run(&mut self, what: &str, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         self.tick()?;
         self.report.runs += 1;
-        match work(self) {
-            Err(error) if error.is_fatal() => return Err(error),
-            Err(error) => self.report.failures.push(Failure { what: what.to_owned(), error }),
-            Ok(()) => {}
-        }
+        self.one(what, work)?;
         self.progress.runs += 1;
         Ok(())
+    }
+
+    /// Does the work of one logged model, which keeps no other from being imported either.
+    pub(crate) fn model(&mut self, what: &str, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        self.tick()?;
+        self.one(what, work)?;
+        self.progress.models += 1;
+        Ok(())
+    }
+
+    fn one(&mut self, what: &str, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        match work(self) {
+            Err(error) if error.is_fatal() => Err(error),
+            Err(error) => {
+                self.report.failures.push(Failure { what: what.to_owned(), error });
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// The experiment of this name, created when there is none. What it says of itself here stays.

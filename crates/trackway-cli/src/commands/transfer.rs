@@ -57,7 +57,7 @@ fn tell(report: &Report, seconds: f64) {
     };
     let models = match report.models {
         0 => String::new(),
-        n => format!(", {}", plural(n, "registered model")),
+        n => format!(", {}", plural(n, "model")),
     };
     let points = plural(report.points, "point");
     let of = plural(report.runs, "run");

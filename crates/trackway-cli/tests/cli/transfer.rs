@@ -16,7 +16,7 @@ fn mlflow_and_tensorboard_are_imported_once_however_often() {
     let mlflow = ["import", "mlflow", mlruns.to_str().unwrap()];
     let ran = place.run(&mlflow);
     assert!(
-        ran.err.contains("of 5 runs: 5 new runs, 0 runs continued, 66 points, 3 artifacts (1.29 kB)"),
+        ran.err.contains("of 5 runs: 5 new runs, 0 runs continued, 78 points, 8 artifacts (1.50 kB), 5 models"),
         "{}",
         ran.err
     );

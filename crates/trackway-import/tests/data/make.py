@@ -3,6 +3,8 @@
     python3 -m venv venv && venv/bin/pip install mlflow==3.17.2 tensorboardX==2.6.5
     rm -rf mlruns tensorboard mlflow.sql *.json && venv/bin/python make.py
 
+or only some of it: `rm -rf mlruns && venv/bin/python make.py mlruns sqlite`.
+
 Made with Python 3.11, mlflow 3.17.2, tensorboardX 2.6.5. The ids and times differ each time. The sqlite file is kept as
 text (its tables of experiments and runs, in the order of the rows): the file itself has 60 other tables.
 """
@@ -14,14 +16,19 @@ os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
 os.environ["LOGNAME"] = "ann"
 socket.gethostname = lambda: "host"
+PARTS = sys.argv[1:] or ["mlruns", "sqlite", "tensorboard"]
 sys.argv = ["train.py"]
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
+from mlflow.entities import (
+    Dataset, DatasetInput, InputTag, LoggedModelInput, LoggedModelOutput, Metric, Param, RunTag, ViewType,
+)
 from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 KEPT_TABLES = [
     "experiments", "experiment_tags", "runs", "params", "tags", "metrics", "latest_metrics",
     "datasets", "inputs", "input_tags",
+    "logged_models", "logged_model_params", "logged_model_tags", "logged_model_metrics",
 ]
 
 
@@ -30,8 +37,87 @@ def text(value):
     return struct.pack(">d", value).hex()
 
 
+class Models:
+    """Logged models as they are made, with all that is logged of them: a store of files says only the last of it."""
+
+    def __init__(self, client):
+        self.client, self.logged = client, {}
+
+    def create(self, experiment, **facts):
+        model = self.client.create_logged_model(experiment, **facts).model_id
+        self.logged[model] = []
+        return model
+
+    def log(self, model, run, key, value, timestamp, step, dataset=(None, None)):
+        name, digest = dataset
+        self.client.log_metric(run, key, value, timestamp=timestamp, step=step, model_id=model, dataset_name=name, dataset_digest=digest)
+        self.logged[model].append([key, step, timestamp, run, text(value), name or "", digest or ""])
+
+    def put(self, model, files):
+        work = tempfile.mkdtemp()
+        for name, content in files.items():
+            os.makedirs(os.path.dirname(f"{work}/{name}"), exist_ok=True)
+            with open(f"{work}/{name}", "wb") as file:
+                file.write(content)
+        self.client.log_model_artifacts(model, work)
+        shutil.rmtree(work)
+
+
+def fill_models(client, experiment, other, full, child):
+    """Models of all states in two experiments, and what the two runs have to do with them."""
+    models = Models(client)
+    best = models.create(experiment, name="digits cnn, \u03b1", source_run_id=full, model_type="pytorch",
+                         params={"depth": "3", "note": "two\nlines: 'quoted'"}, tags={"team": "vision \u03b1", "empty": ""})
+    client.log_model_params(best, {"opt/name": "adam"})
+    client.set_logged_model_tags(best, {"team": "vision", "stage/of it": "done"})
+    models.put(best, {"MLmodel": b"flavors: {}\n", "data/weights.bin": bytes(range(200)), "data/empty": b""})
+    for i, value in enumerate([math.nan, math.inf, -math.inf, -0.0, 5e-324, 0.1]):
+        models.log(best, full, "odd", value, 1_700_000_004_000 + i, 3 - i)
+    for step in [1, 2]:
+        models.log(best, full, "on/data", step / 3, 1_700_000_005_000 + step, step, ("digits", "a1b2c3"))
+        models.log(best, full, "on/data", step / 7, 1_700_000_006_000 + step, step, ("plain", "0"))
+    # The same key, step and time by two runs.
+    models.log(best, full, "acc of it", 0.25, 1_700_000_007_000, 5)
+    models.log(best, child, "acc of it", 0.75, 1_700_000_007_000, 5)
+    client.finalize_logged_model(best, "READY")
+    pending = models.create(experiment)
+    failed = models.create(experiment, name="failed", source_run_id=child, tags={"gone": "x", "kept": "y"})
+    client.delete_logged_model_tag(failed, "gone")
+    client.finalize_logged_model(failed, "FAILED")
+    deleted = models.create(experiment, name="deleted", source_run_id=full, params={"depth": "1"})
+    models.put(deleted, {"old.bin": b"old"})
+    client.finalize_logged_model(deleted, "READY")
+    client.log_outputs(full, [LoggedModelOutput(best, 3), LoggedModelOutput(deleted, -1)])
+    client.log_inputs(child, models=[LoggedModelInput(best), LoggedModelInput(pending)])
+    client.log_outputs(child, [LoggedModelOutput(failed, 2**40)])
+    client.delete_logged_model(deleted)
+    dropped = models.create(other, name="of a dropped experiment", params={"depth": "2"})
+    models.put(dropped, {"small": b"s"})
+    return models.logged
+
+
+def model_of(client, model_id, logged):
+    """What the package says of a model; of a deleted one only its store does."""
+    model = client._tracking_client.store.get_logged_model(model_id, allow_deleted=True)
+    try:
+        client.get_logged_model(model_id)
+        stage = "active"
+    except Exception:
+        stage = "deleted"
+    root, files = local_file_uri_to_path(model.artifact_location), {}
+    for folder, _, names in os.walk(root):
+        for path in [f"{folder}/{name}" for name in names]:
+            with open(path, "rb") as file:
+                files[os.path.relpath(path, root)] = file.read().hex()
+    metrics = [[m.key, m.step, m.timestamp, m.run_id, text(m.value), m.dataset_name or "", m.dataset_digest or ""]
+               for m in model.metrics or []]
+    return dict(id=model_id, experiment=model.experiment_id, name=model.name, type=model.model_type or "", status=str(model.status),
+                source_run=model.source_run_id or "", created=model.creation_timestamp, updated=model.last_updated_timestamp,
+                stage=stage, params=model.params, tags=model.tags, metrics=sorted(metrics), logged=logged, artifacts=files)
+
+
 def fill(client):
-    """The same experiments and runs for any store."""
+    """The same experiments, runs and models for any store. Gives what the package says of the models."""
     digits = client.create_experiment("digits, first")
     client.set_experiment_tag(digits, "team", "vision \u03b1")
     dropped = client.create_experiment("dropped")
@@ -57,10 +143,10 @@ def fill(client):
     data = Dataset("digits", "a1b2c3", "local", '{"uri": "data/digits.csv"}', schema='{"columns": 3}', profile='{"rows": 7}')
     bare = Dataset("plain", "0", "http", "https://example.org/x?a=b#c")
     client.log_inputs(full, datasets=[DatasetInput(data, [InputTag("mlflow.data.context", "training")]), DatasetInput(bare, [])])
-    client.set_terminated(full, "FINISHED", end_time=1_700_000_009_000)
-
     child = client.create_run(digits, start_time=1_700_000_010_000, run_name="child: 'yes'", tags={"mlflow.parentRunId": full}).info.run_id
     client.log_metric(child, "loss", 2.5, timestamp=1_700_000_010_500, step=0)
+    logged = fill_models(client, digits, dropped, full, child)
+    client.set_terminated(full, "FINISHED", end_time=1_700_000_009_000)
     client.set_terminated(child, "FAILED", end_time=1_700_000_011_000)
 
     gone = client.create_run(digits, start_time=1_700_000_012_000, run_name="no").info.run_id
@@ -75,11 +161,14 @@ def fill(client):
     last = client.create_run(dropped, start_time=1_700_000_015_000, run_name="in a dropped experiment").info.run_id
     client.log_metric(last, "loss", 5.5, timestamp=1_700_000_015_500, step=1)
     client.set_terminated(last, "FINISHED", end_time=1_700_000_016_000)
+    # A store of files does not find models of deleted experiments.
+    models = [model_of(client, model, points) for model, points in logged.items()]
     client.delete_experiment(dropped)
     shutil.rmtree(work)
+    return models
 
 
-def read_back(client):
+def read_back(client, models):
     """What the package says that the store holds."""
     experiments = []
     for experiment in client.search_experiments(view_type=ViewType.ALL):
@@ -95,11 +184,16 @@ def read_back(client):
                  i.dataset.profile or "", {tag.key: tag.value for tag in i.tags}]
                 for i in run.inputs.dataset_inputs
             ]
+            # Searches of a database do not tell of models.
+            whole = client.get_run(run_id)
             runs.append(dict(id=run_id, name=info.run_name, user=info.user_id, status=info.status, start=info.start_time,
                              end=info.end_time, stage=info.lifecycle_stage, params=run.data.params, tags=run.data.tags,
-                             metrics=metrics, datasets=sorted(datasets)))
+                             metrics=metrics, datasets=sorted(datasets),
+                             model_inputs=sorted(i.model_id for i in whole.inputs.model_inputs),
+                             model_outputs=sorted([o.model_id, o.step] for o in whole.outputs.model_outputs)))
         experiments.append(dict(id=experiment.experiment_id, name=experiment.name, stage=experiment.lifecycle_stage,
-                                tags=experiment.tags, runs=sorted(runs, key=lambda run: run["start"])))
+                                tags=experiment.tags, runs=sorted(runs, key=lambda run: run["start"]),
+                                models=[model for model in models if model["experiment"] == experiment.experiment_id]))
     return experiments
 
 
@@ -111,8 +205,8 @@ def write_json(name, value):
 
 def make_mlruns():
     client = MlflowClient(f"{HERE}/mlruns")
-    fill(client)
-    write_json("mlruns.json", read_back(client))
+    models = fill(client)
+    write_json("mlruns.json", read_back(client, models))
     # As if it had been moved here: the absolute paths inside lead nowhere.
     for folder, _, names in os.walk(f"{HERE}/mlruns"):
         for name in [f"{folder}/{name}" for name in names if name == "meta.yaml"]:
@@ -126,8 +220,8 @@ def make_sqlite():
     folder = tempfile.mkdtemp()
     os.chdir(folder)
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
-    fill(client)
-    write_json("mlflow.json", read_back(client))
+    models = fill(client)
+    write_json("mlflow.json", read_back(client, models))
     db = sqlite3.connect(f"{folder}/mlflow.db")
     with open(f"{HERE}/mlflow.sql", "w") as out:
         for table in KEPT_TABLES:
@@ -172,6 +266,5 @@ def make_tensorboard():
     write_json("tensorboard.json", expected)
 
 
-make_mlruns()
-make_sqlite()
-make_tensorboard()
+for part in PARTS:
+    {"mlruns": make_mlruns, "sqlite": make_sqlite, "tensorboard": make_tensorboard}[part]()

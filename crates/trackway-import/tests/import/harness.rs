@@ -3,7 +3,9 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use trackway::{Experiment, Point, Run, RunFilter, RunId, Store, StoreOptions, View};
+use trackway::{
+    Artifacts, Experiment, LifecycleStage, LoggedModel, Point, Run, RunFilter, RunId, Store, StoreOptions, View,
+};
 
 /// A folder with a store and whatever a test puts beside it.
 pub(crate) struct Place {
@@ -29,7 +31,9 @@ impl Place {
         let path = self.path("mlflow.db");
         let sql = std::fs::read_to_string(data("mlflow.sql")).unwrap();
         let folder = self.folder.path().to_str().unwrap();
-        rusqlite::Connection::open(&path).unwrap().execute_batch(&sql.replace("@FOLDER@", folder)).unwrap();
+        // One transaction, not one a row.
+        let sql = format!("BEGIN; {} COMMIT;", sql.replace("@FOLDER@", folder));
+        rusqlite::Connection::open(&path).unwrap().execute_batch(&sql).unwrap();
         copy_folder(&data("sqlite-artifacts"), &self.path("mlruns"));
         path
     }
@@ -66,7 +70,10 @@ pub(crate) fn points(store: &Store, id: RunId, key: &str) -> Vec<(i64, i64, u64)
 
 /// The files of a run's artifacts with their content.
 pub(crate) fn artifacts(store: &Store, id: RunId) -> BTreeMap<String, Vec<u8>> {
-    let artifacts = store.artifacts(id).unwrap();
+    contents(&store.artifacts(id).unwrap())
+}
+
+pub(crate) fn contents(artifacts: &Artifacts) -> BTreeMap<String, Vec<u8>> {
     let (mut found, mut todo) = (BTreeMap::new(), vec![String::new()]);
     while let Some(folder) = todo.pop() {
         for artifact in artifacts.list(&folder).unwrap() {
@@ -89,9 +96,47 @@ pub(crate) struct Told {
     pub(crate) artifacts: BTreeMap<String, Vec<u8>>,
 }
 
-/// Everything that a store says, but for when a run was deleted, which is when that was imported, and the ids of
+/// Everything that a store says of a logged model, with its metrics by their bits.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ToldModel {
+    pub(crate) experiment: String,
+    pub(crate) model: LoggedModel,
+    pub(crate) metrics: Vec<Metric>,
+    pub(crate) artifacts: BTreeMap<String, Vec<u8>>,
+}
+
+/// Key, step, timestamp, run, bits of the value, name and digest of the dataset.
+pub(crate) type Metric = (String, i64, i64, RunId, u64, String, String);
+
+pub(crate) fn metrics_of(model: &LoggedModel) -> Vec<Metric> {
+    let metric = |m: &trackway::ModelMetric| {
+        let (key, name, digest) = (m.key.clone(), m.dataset_name.clone(), m.dataset_digest.clone());
+        (key, m.step, m.timestamp, m.run_id, m.value.to_bits(), name, digest)
+    };
+    model.metrics.iter().map(metric).collect()
+}
+
+fn told_models(store: &Store) -> Vec<ToldModel> {
+    let experiments = store.experiments().unwrap();
+    let all = experiments.iter().flat_map(|experiment| store.logged_models(experiment.id).unwrap());
+    let told = all.map(|mut model| {
+        let experiment = store.experiment(model.experiment_id).unwrap().name;
+        let (metrics, artifacts) = (metrics_of(&model), contents(&store.logged_model_artifacts(model.id).unwrap()));
+        model.metrics.clear();
+        model.experiment_id = trackway::ExperimentId::DEFAULT;
+        if model.lifecycle_stage == LifecycleStage::Deleted {
+            model.updated_at = 0;
+        }
+        ToldModel { experiment, model, metrics, artifacts }
+    });
+    let mut told: Vec<_> = told.collect();
+    told.sort_by_key(|told| told.model.id);
+    told
+}
+
+/// Everything that a store says, but for when a run or model was deleted, which is when that was imported, and the ids of
 /// experiments, which are each store's own.
-pub(crate) fn told(store: &Store) -> (Vec<Experiment>, Vec<Told>) {
+pub(crate) fn told(store: &Store) -> (Vec<Experiment>, Vec<Told>, Vec<ToldModel>) {
     let mut experiments = store.experiments().unwrap();
     let name = |run: &Run| store.experiment(run.experiment_id).unwrap().name;
     let mut runs = store.runs(&RunFilter { view: View::All, ..RunFilter::default() }).unwrap();
@@ -115,7 +160,7 @@ pub(crate) fn told(store: &Store) -> (Vec<Experiment>, Vec<Told>) {
         (experiment.id, experiment.created_at, experiment.updated_at) = (trackway::ExperimentId::DEFAULT, 0, 0);
     }
     experiments.sort_by(|a, b| a.name.cmp(&b.name));
-    (experiments, told)
+    (experiments, told, told_models(store))
 }
 
 /// Every file of a store with its content, but for those that only say who is at work.

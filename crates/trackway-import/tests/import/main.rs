@@ -6,5 +6,7 @@ mod copy;
 mod copy_model;
 mod harness;
 mod mlflow;
+mod mlflow_models;
+mod mlflow_models_model;
 mod odd_mlflow;
 mod tensorboard;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use trackway::{DatasetInput, LifecycleStage, RunId, RunStatus, StatusCause, Store};
+use trackway::{DatasetInput, LifecycleStage, ModelLink, RunId, RunStatus, StatusCause, Store};
 use trackway_import::{EXPERIMENT_ID_TAG, MlflowOptions, Report, STATUS_TAG, import_mlflow, keep_going};
 
 pub(crate) fn import(store: &Store, path: &Path) -> Report {
@@ -14,15 +14,15 @@ pub(crate) fn import(store: &Store, path: &Path) -> Report {
     report
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn texts(value: &Value) -> BTreeMap<String, String> {
+pub(crate) fn texts(value: &Value) -> BTreeMap<String, String> {
     value.as_object().unwrap().iter().map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
-fn stage(value: &Value) -> LifecycleStage {
+pub(crate) fn stage(value: &Value) -> LifecycleStage {
     if value["stage"] == "deleted" { LifecycleStage::Deleted } else { LifecycleStage::Active }
 }
 
@@ -57,6 +57,17 @@ fn datasets(value: &Value) -> Vec<DatasetInput> {
     value.as_array().unwrap().iter().map(dataset).collect()
 }
 
+/// The links to models that MLflow tells of a run.
+fn links(run: &Value) -> Vec<ModelLink> {
+    let model = |value: &Value| text(value).parse().unwrap();
+    let used = run["model_inputs"].as_array().unwrap().iter().map(|value| ModelLink::input(model(value)));
+    let made = run["model_outputs"].as_array().unwrap().iter();
+    let mut all: Vec<_> =
+        used.chain(made.map(|value| ModelLink::output(model(&value[0]), value[1].as_i64().unwrap()))).collect();
+    all.sort();
+    all
+}
+
 /// Compares every value of a run with what MLflow said of it; gives the number of points.
 fn check_run(store: &Store, experiment: &Value, wanted: &Value, sort: bool) -> usize {
     let id: RunId = text(&wanted["id"]).parse().unwrap();
@@ -79,6 +90,7 @@ fn check_run(store: &Store, experiment: &Value, wanted: &Value, sort: bool) -> u
     let mut found = run.datasets.clone();
     found.sort();
     assert_eq!(found, datasets(&wanted["datasets"]));
+    assert_eq!(run.models, links(wanted));
     let metrics = wanted["metrics"].as_object().unwrap();
     assert!(run.metrics.keys().map(|key| &**key).eq(metrics.keys()));
     let mut count = 0;
@@ -90,6 +102,11 @@ fn check_run(store: &Store, experiment: &Value, wanted: &Value, sort: bool) -> u
         let mut wanted: Vec<_> = history.as_array().unwrap().iter().map(point).collect();
         let mut found = points(store, id, key);
         count += found.len();
+        if key == "on/data" && !sort {
+            // MLflow 3.17.2 forgets the step of a line that names a dataset.
+            assert_eq!(found.iter().map(|point| point.0).collect::<Vec<_>>(), [1, 1, 2, 2]);
+            found.iter_mut().for_each(|point| point.0 = 0);
+        }
         if sort {
             // MLflow shows the rows of a database by timestamp.
             wanted.sort_unstable();
@@ -137,8 +154,8 @@ fn a_folder_comes_with_every_value() {
     let report = import(&store, &data("mlruns"));
     let told = json("mlruns.json");
     let count = check(&store, &told, false);
-    assert_eq!((report.runs, report.new_runs, report.changed_runs), (5, 5, 0));
-    assert_eq!((report.points as usize, report.artifacts, report.artifact_bytes), (count, 3, 1286));
+    assert_eq!((report.runs, report.new_runs, report.changed_runs, report.models), (5, 5, 0, 5));
+    assert_eq!((report.points as usize, report.artifacts, report.artifact_bytes), (count, 8, 1502));
     assert_eq!(report.notes, [""; 0]);
     check_artifacts(&store, &told);
 }
@@ -150,8 +167,8 @@ fn a_database_comes_with_every_value() {
     let report = import(&store, &db);
     let told = json("mlflow.json");
     let count = check(&store, &told, true);
-    assert_eq!((report.runs, report.new_runs, report.changed_runs), (5, 5, 0));
-    assert_eq!((report.points as usize, report.artifacts, report.artifact_bytes), (count, 3, 1286));
+    assert_eq!((report.runs, report.new_runs, report.changed_runs, report.models), (5, 5, 0, 5));
+    assert_eq!((report.points as usize, report.artifacts, report.artifact_bytes), (count, 8, 1502));
     assert_eq!(report.notes, [""; 0]);
     check_artifacts(&store, &told);
     // Points of one timestamp are in the order in which they were logged. The database keeps one of equal ones.
