@@ -56,7 +56,12 @@ impl Context {
 
     /// Opens the store for changes and creates it when missing.
     pub(crate) fn open_or_create(&self) -> Outcome<Store> {
-        Ok(StoreOptions::new().open(self.store_path()).inspect(tell_incidents)?)
+        self.open_or_create_with(StoreOptions::new())
+    }
+
+    /// The same in a way of its own.
+    pub(crate) fn open_or_create_with(&self, options: StoreOptions) -> Outcome<Store> {
+        Ok(options.open(self.store_path()).inspect(tell_incidents)?)
     }
 
     fn explain_missing(&self, options: StoreOptions) -> Outcome<Store> {

@@ -30,7 +30,7 @@ mod writers;
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub use listen::{Server, Stopper};
-pub use options::{ServerOptions, TlsFiles};
+pub use options::{ServerOptions, TlsFiles, store_options};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

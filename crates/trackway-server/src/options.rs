@@ -3,6 +3,22 @@
 use crate::limits::Limits;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use trackway::StoreOptions;
+
+/// Bytes at which a log of a server's store is left.
+const LOG_BYTES: u64 = 512 << 10;
+
+/// How the store of a server is best opened: with short logs. Hundreds of runs are logged to at a time, and a search or a chart
+/// reads the log of each of them that it asks, whole.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let folder = dir.path().join("s");
+/// let store = trackway_server::store_options().open(&folder).unwrap();
+/// ```
+pub fn store_options() -> StoreOptions {
+    StoreOptions::new().log_bytes(LOG_BYTES)
+}
 
 /// How a server is set up. The default is reachable from this machine only, at MLflow's usual port.
 ///

@@ -23,7 +23,7 @@ pub(crate) fn run(args: ServerArgs, context: &mut Context, with_browser: bool) -
         limits: Limits::default(),
         tls: args.tls_cert.zip(args.tls_key).map(|(cert, key)| TlsFiles { cert, key }),
     };
-    let store = context.open_or_create()?;
+    let store = context.open_or_create_with(trackway_server::store_options())?;
     let server = Server::bind(store, options).map_err(not_started)?;
     let url = url(server.addr(), is_secure);
     let path = context.store_path().display().to_string();

@@ -4,7 +4,6 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use trackway::Store;
 use trackway_server::{Server, ServerOptions};
 
 /// Names the store that this process is to serve.
@@ -16,7 +15,7 @@ pub(crate) fn is_server() -> bool {
 }
 
 fn serve(store: &Path) {
-    let store = Store::open(store).unwrap();
+    let store = trackway_server::store_options().open(store).unwrap();
     let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() }).unwrap();
     println!("http://{}", server.addr());
     server.run_until_signal().unwrap();
