@@ -13,9 +13,12 @@
 
 #[path = "support/floor.rs"]
 mod floor;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/values.rs"]
 mod values;
 
+use memory::mib;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use trackway::{ExperimentId, NewRun, RunWriter, Store, StoreOptions};
@@ -135,35 +138,28 @@ fn memory(calls: u64) {
     let (_dir, store) = open();
     let writer = run(&store);
     let metrics: Vec<_> = (0..MANY_METRICS).map(|i| writer.metric(&format!("metric/{i}")).unwrap()).collect();
-    let Some(before) = anonymous_mib() else { return println!("this system does not say how much memory is whose") };
+    let Some(before) = mib("RssAnon") else { return println!("this system does not say how much memory is whose") };
     let mut looks = Vec::new();
     for number in 0..calls {
         let step = (number / MANY_METRICS) as i64;
         let value = values::loss(number as i64);
         metrics[(number % MANY_METRICS) as usize].log_at(step, values::time(step), black_box(value)).unwrap();
         if (number + 1) % LOOK_CALLS == 0 {
-            looks.push((anonymous_mib().unwrap(), number + 1));
+            looks.push((mib("RssAnon").unwrap(), number + 1));
         }
     }
-    looks.push((anonymous_mib().unwrap(), calls));
+    looks.push((mib("RssAnon").unwrap(), calls));
     let (last, _) = looks[looks.len() - 1];
     let (peak, at) = looks.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
     let middle = median(&mut looks.iter().map(|look| look.0).collect::<Vec<_>>());
     writer.finish().unwrap();
     drop((metrics, writer));
     store.close().unwrap();
-    let closed = anonymous_mib().unwrap();
+    let closed = mib("RssAnon").unwrap();
     println!("anonymous memory of {calls} calls to {MANY_METRICS} metrics, MiB (target {MEMORY_TARGET_MIB}):");
     println!(
         "  before the first {before:.1}, peak {peak:.1} after call {at}, median {middle:.1}, after the last {last:.1}, store closed {closed:.1}"
     );
-}
-
-/// What this process holds in memory that is no file's.
-fn anonymous_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }
 
 /// Whole columns of a million points beside their floor.

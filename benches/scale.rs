@@ -7,12 +7,19 @@
 #[path = "../tests/it/folder.rs"]
 #[allow(dead_code)]
 mod folder;
+#[path = "support/memory.rs"]
+mod memory;
+#[path = "support/runs.rs"]
+#[allow(dead_code)]
+mod runs;
 
 use folder::files;
+use memory::mib;
+use runs::{best, unit, with_params};
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
-use trackway::{Filter, NewRun, RunOrder, RunQuery, Store, StoreOptions};
+use trackway::{NewRun, RunOrder, RunQuery, Store, StoreOptions};
 
 /// Names the store that this process is to search.
 const STORE: &str = "TRACKWAY_SCALE_STORE";
@@ -22,12 +29,6 @@ struct Shape {
     runs: usize,
     metrics: usize,
     steps: usize,
-}
-
-/// Spread evenly over 0..1, in no order.
-fn unit(number: usize, salt: usize) -> f64 {
-    let mixed = (number as u64 ^ (salt as u64) << 40).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) as f64 / u64::MAX as f64
 }
 
 fn metric(number: usize) -> String {
@@ -52,11 +53,7 @@ fn load(path: &Path, shape: &Shape) {
     let mut values = vec![0.0; shape.metrics];
     let start = Instant::now();
     for number in 0..shape.runs {
-        let mut new = NewRun::new(experiment).name(format!("run {number}"));
-        for (param, key) in ["lr", "batch", "depth", "width", "seed"].into_iter().enumerate() {
-            new = new.param(key, format!("{}", (unit(number, 100 + param) * 10.0 * (1 + param) as f64) as u64));
-        }
-        let run = store.create_run(new).unwrap();
+        let run = store.create_run(with_params(NewRun::new(experiment), number)).unwrap();
         let row = run.row(&names).unwrap();
         for step in 0..shape.steps {
             values.iter_mut().enumerate().for_each(|(metric, slot)| *slot = value(number, metric, step));
@@ -68,7 +65,8 @@ fn load(path: &Path, shape: &Shape) {
     store.compact(&mut |_| {}).unwrap();
     store.close().unwrap();
     let compacted = start.elapsed();
-    let bytes: u64 = files(path, "").iter().map(|file| std::fs::metadata(file).unwrap().len()).sum();
+    let files = files(path, "");
+    let bytes: u64 = files.iter().map(|file| std::fs::metadata(file).unwrap().len()).sum();
     let points = (shape.runs * shape.metrics * shape.steps) as f64;
     let each = |seconds: f64| seconds * 1e6 / shape.runs as f64;
     println!("{} runs of {} metrics and {} steps", shape.runs, shape.metrics, shape.steps);
@@ -82,20 +80,12 @@ fn load(path: &Path, shape: &Shape) {
         "  kept in           {:8.0} bytes a run, {:.2} a point, {} files",
         bytes as f64 / shape.runs as f64,
         bytes as f64 / points,
-        files(path, "").len()
+        files.len()
     );
 }
 
-/// A figure of this process's memory in MiB, as the system tells it.
-fn mib(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    let kib = line.trim_start_matches(':').trim().trim_end_matches("kB").trim().parse::<f64>();
-    kib.unwrap_or(f64::NAN) / 1024.0
-}
-
-/// The best of 20 times, in milliseconds.
-fn best(ask: impl Fn()) -> f64 {
+/// The shortest of 20 times, in milliseconds.
+fn shortest(ask: impl Fn()) -> f64 {
     let time = || {
         let start = Instant::now();
         ask();
@@ -106,18 +96,12 @@ fn best(ask: impl Fn()) -> f64 {
 
 fn search(path: &Path) {
     let start = Instant::now();
-    let open = || StoreOptions::new().read_only(true).open(path).unwrap();
-    let store = open();
-    let wanted = RunQuery {
-        filter: Some(Filter::new("metrics.acc > 0.5 and params.lr = '3'").unwrap()),
-        order: RunOrder::new(&["metrics.loss"]).unwrap(),
-        limit: Some(PAGE),
-        ..RunQuery::default()
-    };
+    let store = StoreOptions::new().read_only(true).open(path).unwrap();
+    let wanted = best(PAGE);
     assert!(!store.search(&wanted).unwrap().runs.is_empty());
     let first = start.elapsed().as_secs_f64() * 1e3;
     let memory = |when: &str| {
-        let of = ["VmHWM", "RssAnon", "RssFile"].map(mib);
+        let of = ["VmHWM", "RssAnon", "RssFile"].map(|name| mib(name).unwrap_or(f64::NAN));
         println!(
             "  memory {when:<12} {:6.1} MiB at most, {:.1} of its own and {:.1} of mapped files at the end",
             of[0], of[1], of[2]
@@ -125,15 +109,15 @@ fn search(path: &Path) {
     };
     println!("  open and search   {first:8.2} ms");
     memory("so far");
-    let again = best(|| drop(store.search(&wanted).unwrap()));
+    let again = shortest(|| drop(store.search(&wanted).unwrap()));
     println!("  search again      {again:8.2} ms");
-    let all = RunQuery { order: RunOrder::new(&["metrics.loss"]).unwrap(), limit: Some(PAGE), ..RunQuery::default() };
-    let mut page = all.clone();
+    let mut page =
+        RunQuery { order: RunOrder::new(&["metrics.loss"]).unwrap(), limit: Some(PAGE), ..RunQuery::default() };
     for _ in 0..20 {
         let next = store.search(&page).unwrap().next;
         page.after = next.or(page.after);
     }
-    println!("  a later page      {:8.2} ms", best(|| drop(store.search(&page).unwrap())));
+    println!("  a later page      {:8.2} ms", shortest(|| drop(store.search(&page).unwrap())));
     memory("in the end");
 }
 

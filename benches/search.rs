@@ -3,31 +3,20 @@
 //! long as there are runs. `-- --test` uses few runs; `TRACKWAY_BENCH_STORE=DIR` keeps the store for the next time.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
+#[path = "support/runs.rs"]
+mod runs;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use runs::{best, metric, unit, with_params};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use trackway::{Filter, NewRun, RunOrder, RunQuery, Store, StoreOptions};
+use trackway::{NewRun, RunOrder, RunQuery, Store, StoreOptions};
 
 const METRICS: usize = 20;
-const PARAMS: usize = 5;
 
-fn runs() -> usize {
+fn count_of_runs() -> usize {
     if std::env::args().any(|arg| arg == "--test") { 500 } else { 100_000 }
-}
-
-/// Spread evenly over 0..1, in no order.
-fn unit(number: usize, salt: usize) -> f64 {
-    let mixed = (number as u64 ^ (salt as u64) << 40).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) as f64 / u64::MAX as f64
-}
-
-fn metric(number: usize) -> String {
-    match number {
-        0 => "acc".to_owned(),
-        1 => "loss".to_owned(),
-        _ => format!("metric/{number}"),
-    }
 }
 
 fn build(path: &Path, runs: usize) {
@@ -37,12 +26,7 @@ fn build(path: &Path, runs: usize) {
     let names: Vec<String> = (0..METRICS).map(metric).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     for number in 0..runs {
-        let mut new = NewRun::new(experiment).name(format!("run {number}"));
-        for param in 0..PARAMS {
-            let key = if param == 0 { "lr".to_owned() } else { format!("param/{param}") };
-            new = new.param(key, format!("{}", (unit(number, 100 + param) * 10.0 * (1 + param) as f64) as u64));
-        }
-        let run = store.create_run(new).unwrap();
+        let run = store.create_run(with_params(NewRun::new(experiment), number)).unwrap();
         let values: [f64; METRICS] = std::array::from_fn(|metric| unit(number, metric));
         run.row(&names).unwrap().log(1, &values).unwrap();
         run.finish().unwrap();
@@ -58,21 +42,12 @@ fn open(path: &Path) -> Store {
     StoreOptions::new().read_only(true).open(path).unwrap()
 }
 
-fn best(limit: usize) -> RunQuery {
-    RunQuery {
-        filter: Some(Filter::new("metrics.acc > 0.5 and params.lr = '3'").unwrap()),
-        order: RunOrder::new(&["metrics.loss"]).unwrap(),
-        limit: Some(limit),
-        ..RunQuery::default()
-    }
-}
-
 fn search(c: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
     let kept = std::env::var_os("TRACKWAY_BENCH_STORE").map(PathBuf::from);
     let path = kept.unwrap_or_else(|| dir.path().join("store"));
     if !path.exists() {
-        build(&path, runs());
+        build(&path, count_of_runs());
     }
     let catalog = std::fs::metadata(path.join("catalog/catalog.tw")).unwrap().len();
     let count = open(&path).search(&RunQuery::default()).unwrap().runs.len();

@@ -1,42 +1,22 @@
 //! Finding runs among many short ones that have ended: Trackway beside SQLite, whose tables have indices on latest values
 //! and on params. Both answer with the same runs and all their values.
 
+#[path = "../../support/runs.rs"]
+mod runs;
+
 use crate::measure::{self, Bench, disk_usage, mean_seconds};
 use crate::table::Table;
+use runs::{PARAMS, best, metric, param, unit, value, with_params};
 use rusqlite::{Connection, OpenFlags, params};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use trackway::{Filter, NewRun, RunOrder, RunQuery, Store, StoreOptions};
+use trackway::{NewRun, RunOrder, RunQuery, Store, StoreOptions};
 
 const METRICS: usize = 20;
-const PARAMS: usize = 5;
 const PAGE: usize = 100;
 const BOUND: f64 = 0.5;
-
-/// Spread evenly over 0..1, in no order.
-fn unit(number: usize, salt: usize) -> f64 {
-    let mixed = (number as u64 ^ (salt as u64) << 40).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) as f64 / u64::MAX as f64
-}
-
-fn metric(number: usize) -> String {
-    match number {
-        0 => "acc".to_owned(),
-        1 => "loss".to_owned(),
-        _ => format!("metric/{number}"),
-    }
-}
-
-fn param(number: usize) -> String {
-    if number == 0 { "lr".to_owned() } else { format!("param/{number}") }
-}
-
-/// The params of the first have ten different values, of the others more.
-fn value(run: usize, param: usize) -> String {
-    ((unit(run, 100 + param) * 10.0 * (1 + param) as f64) as u64).to_string()
-}
 
 /// Name, params and metrics of the runs of a page, in order.
 type Page = Vec<(String, BTreeMap<String, String>, BTreeMap<String, f64>)>;
@@ -49,11 +29,7 @@ fn log_trackway(path: &Path, runs: usize) -> (f64, f64) {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let seconds = measure::seconds(|| {
         for number in 0..runs {
-            let mut new = NewRun::new(experiment).name(format!("run {number}"));
-            for at in 0..PARAMS {
-                new = new.param(param(at), value(number, at));
-            }
-            let run = store.create_run(new).unwrap();
+            let run = store.create_run(with_params(NewRun::new(experiment), number)).unwrap();
             let values: [f64; METRICS] = std::array::from_fn(|metric| unit(number, metric));
             run.row(&names).unwrap().log(1, &values).unwrap();
             run.finish().unwrap();
@@ -106,15 +82,6 @@ fn log_sqlite(path: &Path, runs: usize) -> (f64, f64) {
     });
     let settling = measure::seconds(|| db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); ANALYZE;").unwrap());
     (runs as f64 / seconds, settling)
-}
-
-fn best() -> RunQuery {
-    RunQuery {
-        filter: Some(Filter::new(&format!("metrics.acc > {BOUND} and params.lr = '3'")).unwrap()),
-        order: RunOrder::new(&["metrics.loss"]).unwrap(),
-        limit: Some(PAGE),
-        ..RunQuery::default()
-    }
 }
 
 fn ask_trackway(store: &Store, query: &RunQuery) -> Page {
@@ -201,7 +168,7 @@ pub(crate) fn search(bench: &Bench) {
         }
         milliseconds(samples.median())
     };
-    let first = |path: &Path| ask_trackway(&open(path), &best());
+    let first = |path: &Path| ask_trackway(&open(path), &best(PAGE));
     let their_first = |path: &Path| ask_sqlite(&connect(path, true), BEST, BOUND);
     let catalog = ours.join("catalog");
     table.row(vec![
@@ -211,7 +178,7 @@ pub(crate) fn search(bench: &Bench) {
         cold(&theirs, &theirs, &their_first),
     ]);
     let (store, db) = (open(&ours), connect(&theirs, true));
-    assert_eq!(ask_trackway(&store, &best()), ask_sqlite(&db, BEST, BOUND), "both find the same");
+    assert_eq!(ask_trackway(&store, &best(PAGE)), ask_sqlite(&db, BEST, BOUND), "both find the same");
     let time = Duration::from_millis(if bench.quick { 20 } else { 1000 });
     let mean = |call: &dyn Fn()| {
         let mut samples = measure::Samples::default();
@@ -221,7 +188,7 @@ pub(crate) fn search(bench: &Bench) {
     table.row(vec![
         "acc > 0.5 and lr = '3', 100 best by loss".into(),
         String::new(),
-        mean(&|| assert!(!store.search(&best()).unwrap().runs.is_empty())),
+        mean(&|| assert!(!store.search(&best(PAGE)).unwrap().runs.is_empty())),
         mean(&|| assert!(!ask_sqlite(&db, BEST, BOUND).is_empty())),
     ]);
     let mut page =
