@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Length of a writer's first log; each step of growth doubles the file. Many runs are short, and room that is reserved,
-/// zeroed and mapped for nothing was a tenth of what such a run costs.
+/// zeroed and mapped for nothing was a quarter of the processor time of such a run.
 pub(super) const FIRST_BYTES: u64 = 16 << 10;
 /// What a log has more than the bytes at which it will be left, so that the call that gets there fits.
 const SPARE_BYTES: u64 = 64 << 10;
