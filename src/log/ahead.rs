@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// Length of a writer's first log; each step of growth doubles the file. Many runs are short, and room that is reserved,
 /// zeroed and mapped for nothing was a quarter of the processor time of such a run.
 pub(super) const FIRST_BYTES: u64 = 16 << 10;
-/// What a log has more than the bytes at which it will be left, so that the call that gets there fits.
+/// What a log after the first has at least, so that its preamble and first call fit, and more than the bytes at which it will
+/// be left, so that the call that gets there fits.
 const SPARE_BYTES: u64 = 64 << 10;
 /// Largest step of growth: what a dead run may hold unused until it is sealed.
 const MAX_STEP_BYTES: u64 = 16 << 20;
@@ -107,7 +108,7 @@ impl LogPlan {
     /// A log that will take about `bytes`, for a writer that fills it at once when `fast`.
     pub(crate) fn after_first(bytes: u64, fast: bool, mapped: bool) -> Self {
         let whole = bytes.min(MAX_STEP_BYTES) + SPARE_BYTES;
-        Self { len: if fast { whole.next_multiple_of(PAGE) } else { FIRST_BYTES }, mapped }
+        Self { len: if fast { whole.next_multiple_of(PAGE) } else { SPARE_BYTES }, mapped }
     }
 }
 

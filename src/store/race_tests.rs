@@ -124,6 +124,11 @@ fn settle(disk: &SimDisk, tracks: &[&Track], status: RunStatus) {
     assert!(left[0].extension().is_some_and(|ending| ending == "seg"), "{left:?}");
 }
 
+/// How many logs there are.
+fn logs(disk: &SimDisk) -> usize {
+    disk.files().iter().filter(|(path, _)| path.extension().is_some_and(|ending| ending == "log")).count()
+}
+
 type Thread = thread::JoinHandle<()>;
 
 fn join(threads: impl IntoIterator<Item = Thread>) {
@@ -254,14 +259,23 @@ fn a_look_while_a_writer_goes_from_log_to_log() {
         Arc::get_mut(&mut store.open).unwrap().worker.take().unwrap().stop();
         let writer = start(&store);
         let track = Track::new(writer.id(), "loss");
-        track.log(&writer, 1);
-        store.maintain().unwrap();
-        let logs = disk.files().into_iter().filter(|(path, _)| path.extension().is_some_and(|ending| ending == "log"));
-        assert_eq!(logs.count(), 2, "the next log is prepared");
+        for _ in 0..20 {
+            if logs(&disk) == 1 {
+                track.log_columns(&writer, 1, 40);
+                store.maintain().unwrap();
+            }
+        }
+        assert_eq!(logs(&disk), 2, "the next log is prepared");
         let reader = Arc::new(open(&disk.process(), |options| options.read_only(true)));
         let looker = looking(&track, &reader, 2);
-        track.log(&writer, 8);
-        assert!(!super::lock(&store.shared.retired).is_empty(), "a log was left");
+        let is_left = || !super::lock(&store.shared.retired).is_empty();
+        for _ in 0..20 {
+            if !is_left() {
+                track.log_columns(&writer, 1, 40);
+            }
+        }
+        track.log(&writer, 2);
+        assert!(is_left(), "a log was left");
         join([looker]);
         writer.finish().unwrap();
         drop((writer, store));
@@ -285,9 +299,7 @@ fn extents_that_come_late() {
         track.log_columns(&writer, 1, 1000);
         let prepares = maintaining(&store, 1);
         // As long as nobody prepares the next log this one is left late; then the writer stops in the first extent of the other.
-        let logs =
-            || disk.files().into_iter().filter(|(path, _)| path.extension().is_some_and(|ending| ending == "log"));
-        while logs().count() == 1 && track.begun.load(Ordering::SeqCst) < 20_000 {
+        while logs(&disk) == 1 && track.begun.load(Ordering::SeqCst) < 20_000 {
             track.log_columns(&writer, 1, 1000);
         }
         join([prepares]);
