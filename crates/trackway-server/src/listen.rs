@@ -191,41 +191,7 @@ impl Server {
     /// # Errors
     /// [`Error::Start`] when the system gives no threads.
     pub fn run(self) -> Result<()> {
-        self.run_with(|_| Ok(()))
-    }
-
-    /// As [`Self::run`], and stops when the process gets SIGINT or SIGTERM.
-    ///
-    /// ```no_run
-    /// # use trackway_server::{Server, ServerOptions};
-    /// let store = trackway::Store::open("trackway")?;
-    /// let server = Server::bind(store, ServerOptions::default())?;
-    /// println!("http://{}", server.addr());
-    /// server.run_until_signal()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Self::run`], also when the signals cannot be waited for.
-    pub fn run_until_signal(self) -> Result<()> {
-        self.run_with(|stopper| {
-            let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Start)?;
-            let mut terminate = signal(SignalKind::terminate()).map_err(Error::Start)?;
-            tokio::spawn(async move {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                }
-                stopper.stop();
-            });
-            Ok(())
-        })
-    }
-
-    /// `prepare` is called when there are threads.
-    fn run_with(self, prepare: impl FnOnce(Stopper) -> Result<()>) -> Result<()> {
         let runtime = runtime()?;
-        let stopper = self.stopper();
         let Self { listener, app, guard, tls, pages, stop, .. } = self;
         let router = crate::router(Arc::clone(&app), guard, pages.as_deref());
         let services = Services {
@@ -233,7 +199,6 @@ impl Server {
             here: TowerToHyperService::new(router),
         };
         let served = runtime.block_on(async {
-            prepare(stopper)?;
             let tidy = tokio::spawn(leave_idle_writers(Arc::clone(&app)));
             let served = serve(listener, services, tls, app.limits, stop.subscribe()).await;
             tidy.abort();
@@ -243,6 +208,42 @@ impl Server {
         runtime.shutdown_timeout(STOP_PATIENCE);
         app.writers.leave_all();
         served
+    }
+
+    /// From now on SIGINT and SIGTERM, which else end the process at once, stop this server in order: call it before the
+    /// address is told to anyone.
+    ///
+    /// ```no_run
+    /// # use trackway_server::{Server, ServerOptions};
+    /// let store = trackway::Store::open("trackway")?;
+    /// let server = Server::bind(store, ServerOptions::default())?;
+    /// server.stop_at_signals()?;
+    /// println!("http://{}", server.addr());
+    /// server.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Start`] when the system gives no thread, or the signals cannot be waited for.
+    pub fn stop_at_signals(&self) -> Result<()> {
+        let waiting = Builder::new_current_thread().enable_io().build().map_err(Error::Start)?;
+        let (mut interrupt, mut terminate) = {
+            let _inside = waiting.enter();
+            let of = |kind| signal(kind).map_err(Error::Start);
+            (of(SignalKind::interrupt())?, of(SignalKind::terminate())?)
+        };
+        let stopper = self.stopper();
+        let wait = move || {
+            waiting.block_on(async {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+            });
+            stopper.stop();
+        };
+        std::thread::Builder::new().name("trackway-signals".to_owned()).spawn(wait).map_err(Error::Start)?;
+        Ok(())
     }
 }
 

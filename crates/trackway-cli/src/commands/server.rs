@@ -25,6 +25,7 @@ pub(crate) fn run(args: ServerArgs, context: &mut Context, with_browser: bool) -
     };
     let store = context.open_or_create_with(trackway_server::store_options())?;
     let server = Server::bind(store, options).map_err(not_started)?;
+    server.stop_at_signals().map_err(not_started)?;
     let url = url(server.addr(), is_secure);
     let path = context.store_path().display().to_string();
     context.line(format_args!("Serving {path} at {url}"))?;
@@ -33,7 +34,7 @@ pub(crate) fn run(args: ServerArgs, context: &mut Context, with_browser: bool) -
     if with_browser {
         open_browser(&url);
     }
-    server.run_until_signal().map_err(not_started)
+    server.run().map_err(not_started)
 }
 
 /// The address with this name; a server has one.

@@ -106,6 +106,16 @@ fn a_server_that_is_told_to_stop_ends_in_order_and_loses_nothing() {
 }
 
 #[test]
+fn a_server_that_is_told_to_stop_as_soon_as_it_says_where_it_is_ends_in_order() {
+    let place = Place::new();
+    for _ in 0..20 {
+        let server = Serving::start(command(&place, &["server", "--port", "0"]), &place.store());
+        server.send(Signal::TERM);
+        server.ended().ok();
+    }
+}
+
+#[test]
 fn ui_opens_a_browser_at_its_address() {
     let place = Place::new();
     let (opener, told) = (place.path("bin/xdg-open"), place.path("told"));

@@ -17,8 +17,9 @@ pub(crate) fn is_server() -> bool {
 fn serve(store: &Path) {
     let store = trackway_server::store_options().open(store).unwrap();
     let server = Server::bind(store, ServerOptions { port: 0, ..ServerOptions::default() }).unwrap();
+    server.stop_at_signals().unwrap();
     println!("http://{}", server.addr());
-    server.run_until_signal().unwrap();
+    server.run().unwrap();
 }
 
 pub(crate) struct Process {
