@@ -115,7 +115,8 @@ pub(crate) trait File: Debug + Send + Sync {
     /// most something is appended.
     fn map(&self) -> io::Result<Region>;
     /// An area `offset..offset + len` of the file to append to. The area must have been allocated; `offset` and `len`
-    /// are multiples of 4096. `mapped` says whether to map it or to go through `write_at`.
+    /// are multiples of 4096. `mapped` says whether to map it or to go through `write_at`; then its memory begins as
+    /// zeros whatever lies there, and nothing is read: what came back wrong would be written where records are to be.
     fn extent(&self, offset: u64, len: usize, mapped: bool) -> io::Result<Window>;
 }
 
@@ -124,7 +125,7 @@ pub(crate) trait File: Debug + Send + Sync {
 /// A mapped extent needs no call to the system: what is stored is in the file's pages. An extent without mapping
 /// buffers stores until `write_back`.
 pub(crate) trait Extent: Debug + Send {
-    /// The memory of the extent, as long as the extent. Zeros where nothing was written yet.
+    /// The memory of the extent, as long as the extent. Zeros where nothing was written yet; without mapping, by it.
     fn bytes_mut(&mut self) -> &mut [u8];
     /// Brings the bytes `start..end` of the extent into the file's pages (nothing to do for a mapping).
     fn write_back(&mut self, start: usize, end: usize) -> io::Result<()>;

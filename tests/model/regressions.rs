@@ -584,3 +584,22 @@ fn a_flipped_read_does_not_keep_a_deleted_run() {
         }
     }
 }
+
+/// Room for a log was read before it was written to, by calls: a bit that flipped then was written where a frame begins, and
+/// what was logged, and acknowledged, could not be read.
+#[test]
+fn a_bit_that_flips_while_a_log_is_begun_loses_nothing() {
+    // Of one bit in 1,500.
+    passes(
+        &Setup { seed: 10200195205102072729, mapped: false, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Compact { second: false },
+            Op::Point { writer: 0, metric: 0, step: 0, time: 0, value: 0 },
+            Op::Kill { second: false },
+            Op::FlipRead { after: 4 },
+            Op::CreateRun { second: false, experiment: 0, named: false },
+        ],
+        &[],
+    );
+}

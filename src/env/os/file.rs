@@ -206,8 +206,7 @@ fn allocate(file: &fs::File, offset: u64, len: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// An extent without mapping: a copy in memory, written on demand. The memory is only ever what the file has or will
-/// get; readers see it after `write_back` and `store_word`.
+/// An extent without mapping: memory that is written on demand. Readers see it after `write_back` and `store_word`.
 #[derive(Debug)]
 struct BufferedExtent {
     file: Arc<fs::File>,
@@ -216,14 +215,11 @@ struct BufferedExtent {
 }
 
 impl BufferedExtent {
-    /// Loads what the file has in the range; the rest, if the file is shorter, is zeros.
     fn new(file: Arc<fs::File>, offset: u64, len: usize) -> io::Result<Self> {
         if offset.checked_add(len as u64).is_none_or(|end| end > i64::MAX as u64) {
             return Err(invalid("extent too long"));
         }
-        let mut bytes = vec![0; len];
-        read_full(|buf, offset| file.read_at(buf, offset), &mut bytes, offset)?;
-        Ok(Self { file, offset, bytes })
+        Ok(Self { file, offset, bytes: vec![0; len] })
     }
 
     fn write(&self, bytes: &[u8], at: usize) -> io::Result<()> {
