@@ -38,6 +38,11 @@ pub const MAX_NAME_CHARS: usize = 500;
 /// ```
 pub const MAX_ALIAS_CHARS: usize = 255;
 
+// The same in bytes: a character has at most four.
+pub(crate) const MAX_KEY_BYTES: usize = MAX_KEY_CHARS * 4;
+pub(crate) const MAX_NAME_BYTES: usize = MAX_NAME_CHARS * 4;
+pub(crate) const MAX_ALIAS_BYTES: usize = MAX_ALIAS_CHARS * 4;
+
 /// Longest value of a param or tag, in bytes: notes and model descriptions are tags and can be long; more than this
 /// is an artifact.
 ///

@@ -91,7 +91,7 @@ impl RunEntry {
                 let mut metrics = Vec::with_capacity(count);
                 let mut base = (0, 0);
                 for _ in 0..count {
-                    let name = reader.text(limits::MAX_KEY_CHARS * 4, "metric name")?.into();
+                    let name = reader.text(limits::MAX_KEY_BYTES, "metric name")?.into();
                     metrics.push((name, take_summary(reader, &mut base)?));
                 }
                 EntryState::Settled(Summary { tidy, meta, metrics })
@@ -205,6 +205,17 @@ mod tests {
             _ => EntryState::Removed,
         };
         RunEntry { run_id: RunId::from_bytes([byte; 16]), experiment_id: ExperimentId::new(9), state }
+    }
+
+    #[test]
+    fn an_entry_is_there_with_its_last_byte() {
+        for body in [&b""[..], b"b"] {
+            let bytes = frame(ID, 64, body);
+            assert_eq!(next_body(&mut Reader::new(&bytes), ID, 64), Ok(Some(body)));
+            for cut in 0..bytes.len() {
+                assert_eq!(next_body(&mut Reader::new(&bytes[..cut]), ID, 64), Ok(None), "cut at {cut}");
+            }
+        }
     }
 
     #[test]

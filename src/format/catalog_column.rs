@@ -411,6 +411,93 @@ mod tests {
         prop_oneof![bits, any::<f32>().prop_map(f64::from), Just(0.5), Just(-0.0), Just(f64::NAN)]
     }
 
+    #[test]
+    fn numbers_take_the_narrowest_form() {
+        for (span, width) in [
+            (0, 0),
+            (1, 1),
+            (0xff, 1),
+            (0x100, 2),
+            (0xffff, 2),
+            (0x1_0000, 4),
+            (0xffff_ffff, 4),
+            (0x1_0000_0000, 8),
+            (i64::MAX, 8),
+        ] {
+            let mut out = Vec::new();
+            put_numbers(&mut out, &[-7, span.wrapping_sub(7)]);
+            assert_eq!((out.len(), usize::from(out[8])), (9 + 2 * width, width), "{span:#x}");
+        }
+        for width in [3, 5, 9] {
+            assert!(take_numbers(&mut Reader::new(&[[0; 8].as_slice(), &[width; 100]].concat()), 2).is_err());
+        }
+    }
+
+    #[test]
+    fn floats_take_the_narrowest_form() {
+        let form = |values: &[f64], like| {
+            let mut out = Vec::new();
+            put_floats(&mut out, values, like);
+            (out[0], out.len())
+        };
+        assert_eq!(form(&[0.1, 0.1], None), (0, 9));
+        assert_eq!(form(&[0.0, -0.0], None), (1, 9));
+        assert_eq!(form(&[0.5, 0.25], None), (1, 9));
+        assert_eq!(form(&[0.5, 0.1], None), (2, 17));
+        assert_eq!(form(&[0.5, 0.1], Some(&[0.5, 0.1])), (3, 1));
+        assert_eq!(form(&[0.5, 0.1], Some(&[0.5, 0.2])), (2, 17));
+        assert!(take_floats(&mut Reader::new(&[3; 20]), 2, None).is_err(), "like nothing");
+        assert!(take_floats(&mut Reader::new(&[4; 20]), 2, Some(Floats::Singles(&[]))).is_err());
+    }
+
+    #[test]
+    fn texts_take_the_narrowest_form() {
+        for (distinct, width) in [(0, 0), (1, 0), (2, 1), (256, 1), (257, 2), (4096, 2)] {
+            let texts: Vec<String> = (0..distinct).map(|number| format!("{number:04}")).collect();
+            let texts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+            let mut out = Vec::new();
+            put_texts(&mut out, &texts);
+            assert_eq!(out.len(), 2 + 8 * distinct + 1 + width * distinct, "{distinct}");
+            let read = back(&out, |reader| take_texts(reader, distinct));
+            assert_eq!((read.distinct(), read.width, read.get(distinct)), (distinct, width, None));
+            for (at, text) in texts.iter().enumerate() {
+                assert_eq!((read.code(at), read.get(at).map(str::as_bytes)), (Some(at), Some(*text)));
+            }
+            out[2 + 8 * distinct] = 3;
+            assert!(take_texts(&mut Reader::new(&[out.as_slice(), &[0; 9000]].concat()), distinct).is_err());
+        }
+    }
+
+    #[test]
+    fn rows_take_the_shortest_form() {
+        for (count, form, bytes) in
+            [(0, 2, 3), (1, 2, 5), (254, 2, 511), (255, 1, 513), (2000, 1, 513), (4095, 1, 513), (4096, 0, 1)]
+        {
+            let mut out = Vec::new();
+            put_present(&mut out, &RowSet::first(count), 4096);
+            assert_eq!((out[0], out.len()), (form, bytes), "{count}");
+        }
+        // All of them, in the form of some.
+        let read = back(&[1, 0xff], |reader| take_present(reader, 8));
+        assert!(read.is_all() && read.count == 8 && read.has(7) && !read.has(8) && read.place(8).is_none());
+        assert!(take_present(&mut Reader::new(&[1, 0xff]), 7).is_err(), "more than there are");
+        assert!(take_present(&mut Reader::new(&[2, 2, 0, 5, 0, 5, 0]), 8).is_err(), "twice the same");
+        assert!(take_present(&mut Reader::new(&[3, 0]), 8).is_err());
+    }
+
+    #[test]
+    fn sets_are_joined_and_cut() {
+        let set = |rows: &[usize]| {
+            let mut set = RowSet::none();
+            rows.iter().for_each(|row| set.insert(*row));
+            set
+        };
+        let (a, b) = (set(&[1, 2, 64, 4095]), set(&[2, 3, 4095]));
+        assert_eq!(a.clone().or(&b), set(&[1, 2, 3, 64, 4095]));
+        assert_eq!(a.clone().and(&b), set(&[2, 4095]));
+        assert_eq!(a.without(&b), set(&[1, 64]));
+    }
+
     proptest! {
         #[test]
         fn numbers_come_back(values in prop::collection::vec(number(), 0..300)) {

@@ -198,6 +198,28 @@ mod tests {
         (any::<u64>(), any::<u32>(), any::<u32>()).prop_map(|(offset, len, crc)| Piece { offset, len, crc })
     }
 
+    #[test]
+    fn a_root_that_does_not_add_up_is_refused() {
+        let whole = |rows: &[usize]| {
+            let groups: Vec<_> =
+                rows.iter().map(|rows| GroupRef { rows: *rows, directory: Piece::default() }).collect();
+            let ids = Piece { len: 4 * rows.iter().sum::<usize>() as u32, ..Piece::default() };
+            Root { latest_us: 1, keys: Piece::default(), ids, groups }
+        };
+        let is_read = |root: &Root| Root::decode(&root.encode()).is_ok();
+        assert!(is_read(&whole(&[])) && is_read(&whole(&[1, MAX_ROWS])));
+        for rows in [0, MAX_ROWS + 1, usize::from(u16::MAX)] {
+            assert!(!is_read(&whole(&[rows])), "{rows}");
+        }
+        let mut wrong = whole(&[5]);
+        wrong.ids.len += 4;
+        assert!(!is_read(&wrong), "ids of another number of runs");
+        // The number of rows, behind kind and time.
+        let mut bytes = whole(&[5]).encode();
+        bytes.iter_mut().skip(9).take(1).for_each(|byte| *byte += 1);
+        assert!(Root::decode(&bytes).is_err(), "rows of another number");
+    }
+
     proptest! {
         #[test]
         fn roots_come_back(latest_us: u64, keys in piece(), ids in piece(), groups in prop::collection::vec((1usize..=MAX_ROWS, piece()), 0..9)) {

@@ -72,6 +72,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Two blocks that say to unpack to these lengths.
+    fn blocks_of(lens: [u32; 2]) -> bool {
+        let mut bytes = 2u32.to_le_bytes().to_vec();
+        lens.iter().for_each(|len| bytes.extend([len.to_le_bytes(), 0u32.to_le_bytes()].concat()));
+        take_blocks(&mut Reader::new(&bytes), 2 * BLOCK_ROWS).is_ok()
+    }
+
+    #[test]
+    fn what_would_unpack_to_too_much_is_refused() {
+        let most = MAX_SECTION_BYTES as u32;
+        assert!(blocks_of([0, 0]) && blocks_of([most, 0]) && blocks_of([most - 1, 1]));
+        assert!(!blocks_of([most, 1]) && !blocks_of([0, u32::MAX]) && !blocks_of([u32::MAX, u32::MAX]));
+    }
+
     proptest! {
         #[test]
         #[cfg_attr(miri, ignore = "zstd is C")]

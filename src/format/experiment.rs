@@ -29,7 +29,7 @@ pub(crate) fn encode(experiment: &Experiment) -> Vec<u8> {
 pub(crate) fn decode(body: &[u8]) -> Decoded<Experiment> {
     let mut reader = Reader::new(body);
     let id = ExperimentId::new(reader.varint("experiment id")?);
-    let name = reader.text(limits::MAX_NAME_CHARS * 4, "experiment name")?.to_owned();
+    let name = reader.text(limits::MAX_NAME_BYTES, "experiment name")?.to_owned();
     let lifecycle_stage = match reader.u8("lifecycle stage")? {
         0 => LifecycleStage::Active,
         1 => LifecycleStage::Deleted,
@@ -39,7 +39,7 @@ pub(crate) fn decode(body: &[u8]) -> Decoded<Experiment> {
     let count = reader.count(usize::MAX, 2, "tag count")?;
     let mut tags = BTreeMap::new();
     for _ in 0..count {
-        let key = reader.text(limits::MAX_KEY_CHARS * 4, "tag key")?.to_owned();
+        let key = reader.text(limits::MAX_KEY_BYTES, "tag key")?.to_owned();
         tags.insert(key, reader.text(limits::MAX_VALUE_BYTES, "tag value")?.to_owned());
     }
     Ok(Experiment { id, name, lifecycle_stage, created_at, updated_at, tags })

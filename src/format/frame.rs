@@ -219,6 +219,50 @@ mod tests {
     }
 
     #[test]
+    fn what_is_looked_at_is_the_frame_and_no_more() {
+        let none = Published { end: 0, crc: 0 };
+        let header = |length: usize| [(length as u32).to_le_bytes(), [1; 4]].concat();
+        assert_eq!(reach(&closed(64, b"0123456789"), 64, none), 18);
+        assert_eq!(reach(&header(MAX_FRAME_BYTES), 64, none), 8 + MAX_FRAME_BYTES);
+        assert_eq!(reach(&header(MAX_FRAME_BYTES + 1), 64, none), 8);
+        assert_eq!(reach(&header(MAX_FRAME_BYTES + 2), 64, none), 8);
+        assert_eq!(reach(&pad_word(ID, 8, 48).to_le_bytes(), 8, none), 8);
+        assert_eq!(reach(&[0; 8], 64, Published { end: 80, crc: 0 }), 16);
+        assert_eq!(reach(&[0; 8], 64, none), 0);
+        assert_eq!(reach(&[5, 0, 0], 64, none), 8, "the file ends there");
+    }
+
+    #[test]
+    fn the_longest_frame_is_read_and_a_longer_one_is_not() {
+        let longest = vec![7; MAX_FRAME_BYTES];
+        let none = Published { end: 0, crc: 0 };
+        assert!(matches!(next(&closed(64, &longest), 64, none, ID), Next::Frame { payload, .. } if payload == longest));
+        for more in [1, 2] {
+            let longer = closed(64, &vec![7; MAX_FRAME_BYTES + more]);
+            assert_eq!(next(&longer, 64, none, ID), Next::Bad("the length of a frame is beyond its limit"));
+        }
+    }
+
+    #[test]
+    fn where_the_file_ends_the_word_tells_whether_it_should() {
+        let at = |published| next(&[0; 7], 104, published, ID);
+        assert_eq!(at(Published::empty_frame(ID, 104)), Next::End);
+        assert_eq!(at(Published { crc: 5, ..Published::empty_frame(ID, 104) }), Next::Behind);
+        assert_eq!(at(Published::empty_frame(ID, 96)), Next::Behind);
+        assert_eq!(at(Published::empty_frame(ID, 112)), Next::Bad("the file ends inside a frame"));
+    }
+
+    #[test]
+    fn half_of_a_header_is_no_open_frame() {
+        let payload = b"points!!";
+        let published = Published { end: 80, crc: wire::crc(seed(ID, 64), payload) };
+        for (header, is_open) in [([0, 0], true), ([8, 0], false), ([0, 8], false)] {
+            let bytes = [header.map(u32::to_le_bytes).concat().as_slice(), payload].concat();
+            assert_eq!(matches!(next(&bytes, 64, published, ID), Next::Open { .. }), is_open, "{header:?}");
+        }
+    }
+
+    #[test]
     fn a_pad_frame_leads_to_the_next_one() {
         let bytes = pad_word(ID, 8, 48).to_le_bytes();
         assert_eq!(next(&bytes, 8, Published { end: 0, crc: 0 }, ID), Next::Pad { next: 64 });

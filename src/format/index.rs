@@ -363,6 +363,64 @@ mod tests {
         }
     }
 
+    #[test]
+    fn even_numbers_are_known_without_their_column() {
+        let column = |codec| Some(ColumnRef { offset: 64, len: 1, crc: 0, codec });
+        let axis =
+            |codec, min, max, sorted| AxisColumn { column: column(codec), min, max, first: min, last: max, sorted };
+        let even =
+            |rows, axis: &AxisColumn, sister| AxisChunk { rows, steps: *axis, timestamps: *axis }.even(axis, sister);
+        let strides = axis(CodecId::Stride, 10, 50, true);
+        assert_eq!((even(5, &strides, 0), even(2, &strides, 0)), (Some((10, 10)), Some((10, 40))));
+        assert_eq!(even(5, &strides, 1), None, "they are differences to the sister's numbers");
+        assert_eq!(even(5, &axis(CodecId::Raw, 10, 50, true), 0), None);
+        assert_eq!(even(5, &axis(CodecId::Stride, 10, 50, false), 0), None);
+        let same = axis(CodecId::Raw, 7, 7, true);
+        for (rows, sister) in [(1, 0), (1, 3), (5, 0), (5, 3)] {
+            assert_eq!(even(rows, &same, sister), Some((7, 0)));
+        }
+        let none = AxisColumn { column: None, ..same };
+        assert_eq!(even(5, &none, 3), Some((7, 0)));
+        let whole = axis(CodecId::Stride, i64::MIN, i64::MAX, true);
+        assert_eq!((even(2, &whole, 0), even(4, &whole, 0)), (None, Some((i64::MIN, (u64::MAX / 3) as i64))));
+    }
+
+    #[test]
+    fn an_axis_that_contradicts_itself_is_refused() {
+        let take = |bytes: &[u8], has_sister| {
+            Layout { next: 64, end: 64 }
+                .take_axis(&mut Reader::new(bytes), has_sister)
+                .map(|axis| (axis.first, axis.last))
+        };
+        // No column, smallest 0, range 5, first, last.
+        assert_eq!(take(&[AS_SISTER, 0, 5, 5, 5], true), Ok((5, 5)));
+        assert_eq!(take(&[AS_SISTER | SORTED, 0, 5], true), Ok((0, 5)));
+        for wrong in [[AS_SISTER, 0, 5, 6, 5], [AS_SISTER, 0, 5, 5, 6], [AS_SISTER | 4, 0, 5, 5, 5]] {
+            assert!(take(&wrong, true).is_err(), "{wrong:?}");
+        }
+        assert!(take(&[AS_SISTER, 0, 5, 5, 5], false).is_err());
+        for of_steps in [false, true] {
+            let mut index = index(&[3], 1, 0);
+            let axis = if of_steps { &mut index.axis[0].steps } else { &mut index.axis[0].timestamps };
+            axis.column = None;
+            let bytes = index.encode();
+            let wrong = GroupIndex::decode(&bytes, 64, 4000).unwrap_err();
+            assert_eq!(wrong.what, "axis flags", "there is no sister");
+        }
+    }
+
+    #[test]
+    fn counts_that_the_length_cannot_hold_are_refused() {
+        let refused = |chunks: u8, series: u8, more: usize| {
+            let bytes = [[chunks, series].as_slice(), &vec![0; more]].concat();
+            GroupIndex::decode(&bytes, 64, 4000).unwrap_err().problem == "its counts do not fit its length"
+        };
+        assert!(refused(0, 1, 100) && refused(1, 0, 100));
+        // A chunk takes 7 bytes, its column 6, and 10 more where there are several.
+        assert!(refused(1, 4, 30) && !refused(1, 4, 31) && !refused(1, 4, 100));
+        assert!(refused(2, 4, 141) && !refused(2, 4, 142));
+    }
+
     proptest! {
         #[test]
         fn any_bytes_give_an_index_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {

@@ -67,8 +67,8 @@ pub(crate) fn decode(body: &[u8], experiment_id: ExperimentId) -> Decoded<ModelF
     let lifecycle_stage = take_place(&mut reader, &stages, 0, "lifecycle stage")?;
     let has_run = take_place(&mut reader, &[false, true], 0, "flag of the run")?;
     let source_run_id = Some(RunId::from_bytes(reader.array("run id")?)).filter(|_| has_run);
-    let name = reader.text(limits::MAX_NAME_CHARS * 4, "model name")?.to_owned();
-    let model_type = reader.text(limits::MAX_NAME_CHARS * 4, "model type")?.to_owned();
+    let name = reader.text(limits::MAX_NAME_BYTES, "model name")?.to_owned();
+    let model_type = reader.text(limits::MAX_NAME_BYTES, "model type")?.to_owned();
     let (params, tags) = (take_tags(&mut reader)?, take_tags(&mut reader)?);
     let mut pieces = Vec::new();
     for _ in 0..reader.count(usize::MAX, MIN_PIECE_BYTES, "number of pieces")? {
@@ -115,7 +115,7 @@ fn take_metrics(reader: &mut Reader<'_>) -> Decoded<Vec<ModelMetric>> {
     let mut metrics = Vec::new();
     for _ in 0..count {
         metrics.push(ModelMetric {
-            key: reader.text(limits::MAX_KEY_CHARS * 4, "metric key")?.to_owned(),
+            key: reader.text(limits::MAX_KEY_BYTES, "metric key")?.to_owned(),
             value: reader.f64("value")?,
             timestamp: reader.zigzag("timestamp")?,
             step: reader.zigzag("step")?,

@@ -33,7 +33,7 @@ pub(super) fn take_tags(reader: &mut Reader<'_>) -> Decoded<BTreeMap<String, Str
     let count = reader.count(usize::MAX, 2, "tag count")?;
     let mut tags = BTreeMap::new();
     for _ in 0..count {
-        let key = reader.text(limits::MAX_KEY_CHARS * 4, "tag key")?.to_owned();
+        let key = reader.text(limits::MAX_KEY_BYTES, "tag key")?.to_owned();
         tags.insert(key, reader.text(limits::MAX_VALUE_BYTES, "tag value")?.to_owned());
     }
     Ok(tags)
@@ -88,7 +88,7 @@ pub(crate) fn decode(body: &[u8], stem: &str) -> Decoded<RegisteredModel> {
     let mut reader = Reader::new(body);
     let mut name = None;
     for _ in 0..reader.count(MAX_NAMES, 1, "number of names")? {
-        let found = reader.text(limits::MAX_NAME_CHARS * 4, "model name")?;
+        let found = reader.text(limits::MAX_NAME_BYTES, "model name")?;
         name = name.or_else(|| (file_stem(found) == stem).then(|| found.to_owned()));
     }
     let Some(name) = name else { return Err(reader.error("model name", "it is the file of another model")) };
@@ -107,7 +107,7 @@ pub(crate) fn decode(body: &[u8], stem: &str) -> Decoded<RegisteredModel> {
     }
     let mut aliases = BTreeMap::new();
     for _ in 0..reader.count(usize::MAX, 2, "number of aliases")? {
-        let alias = reader.text(limits::MAX_ALIAS_CHARS * 4, "alias")?.to_owned();
+        let alias = reader.text(limits::MAX_ALIAS_BYTES, "alias")?.to_owned();
         let number = take_number(&mut reader, "version of an alias")?;
         if versions.binary_search_by_key(&number, |version| version.number).is_err() {
             return Err(reader.error("alias", "there is no such version"));
@@ -244,6 +244,18 @@ mod tests {
         assert_eq!(MIN_VERSION_BYTES, 2 + encode_version(&ModelVersion::default()).len());
         bytes[at] = 3;
         assert!(decode(&bytes, &file_stem("m")).is_err());
+    }
+
+    #[test]
+    fn versions_have_numbers_that_rise_to_the_last_one() {
+        let is_read = |numbers: &[u32], last_version| {
+            let versions = numbers.iter().map(|number| ModelVersion { number: *number, ..ModelVersion::default() });
+            let versions = versions.collect();
+            let model = RegisteredModel { name: "m".to_owned(), versions, last_version, ..RegisteredModel::default() };
+            decode(&encode(&model, None), &file_stem("m")).is_ok()
+        };
+        assert!(is_read(&[1, 3], 3) && is_read(&[1, 3], 9) && is_read(&[], 0));
+        assert!(!is_read(&[1, 3], 2) && !is_read(&[3, 1], 9) && !is_read(&[2, 2], 9) && !is_read(&[0, 2], 9));
     }
 
     #[test]

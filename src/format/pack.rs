@@ -234,6 +234,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_pack_is_its_experiment_s() {
+        let mut owner = [0; 16];
+        owner[..2].copy_from_slice(&[2, 1]);
+        assert_eq!(pack_header(ID, ExperimentId::new(0x0102)).owner, owner);
+    }
+
+    #[test]
+    fn nothing_lies_between_directory_and_trailer() {
+        let (mut bytes, _) = pack(&[(1, 3)]);
+        assert!(Directory::decode(&bytes, ID).is_ok());
+        let at = bytes.len() - PACK_TRAILER_LEN;
+        bytes.splice(at..at, [0; PIECE_LEN]);
+        assert!(Directory::decode(&bytes, ID).is_err());
+    }
+
     proptest! {
         #[test]
         fn any_bytes_give_a_directory_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

@@ -32,10 +32,6 @@ const AXIS_STRIDE: u8 = 0;
 const AXIS_RAW: u8 = 1;
 const AXIS_OFFSETS: u8 = 2;
 
-/// Longest key of a param or tag in bytes: a character has at most four.
-const MAX_KEY_BYTES: usize = limits::MAX_KEY_CHARS * 4;
-const MAX_NAME_BYTES: usize = limits::MAX_NAME_CHARS * 4;
-
 /// Step and timestamp of the record before, from which the next one is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Base {
@@ -340,7 +336,7 @@ impl<'a> Record<'a> {
             }
             DEFINE_METRIC => {
                 let number = number(reader, "metric number")?;
-                Ok(Self::DefineMetric { number, name: reader.text(MAX_KEY_BYTES, "metric name")? })
+                Ok(Self::DefineMetric { number, name: reader.text(limits::MAX_KEY_BYTES, "metric name")? })
             }
             DEFINE_ROW => {
                 let row = number(reader, "row number")?;
@@ -491,9 +487,9 @@ impl Change {
     }
 
     fn decode(kind: u8, reader: &mut Reader<'_>) -> Decoded<Option<Self>> {
-        let key = |reader: &mut Reader<'_>| Ok(reader.text(MAX_KEY_BYTES, "key")?.to_owned());
+        let key = |reader: &mut Reader<'_>| Ok(reader.text(limits::MAX_KEY_BYTES, "key")?.to_owned());
         let value = |reader: &mut Reader<'_>| Ok(reader.text(limits::MAX_VALUE_BYTES, "value")?.to_owned());
-        let name = |reader: &mut Reader<'_>| Ok(reader.text(MAX_NAME_BYTES, "name")?.to_owned());
+        let name = |reader: &mut Reader<'_>| Ok(reader.text(limits::MAX_NAME_BYTES, "name")?.to_owned());
         Ok(Some(match kind {
             0x20 => Self::Created {
                 experiment_id: ExperimentId::new(reader.varint("experiment id")?),

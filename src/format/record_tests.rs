@@ -69,6 +69,67 @@ fn sunk(out: &mut Vec<u8>, encode: impl FnOnce(&mut Sink<'_>)) {
     assert_eq!(crc, crate::format::wire::crc(seed, &out[at..]));
 }
 
+#[test]
+fn numbers_of_a_call_take_the_shortest_form() {
+    let wide: Vec<i64> = vec![0, i64::MAX, 1];
+    let long: Vec<i64> = (0..1000).map(|at| 5 - 3 * at).collect();
+    let bent: Vec<i64> = long.iter().copied().chain([0]).collect();
+    for (axis, form, len) in [
+        (vec![], AXIS_STRIDE, 17),
+        (vec![10, 20, 30], AXIS_STRIDE, 17),
+        (long, AXIS_STRIDE, 17),
+        (vec![-7, -7, -6], AXIS_OFFSETS, 9 + 12),
+        (vec![0, 1, i64::from(u32::MAX)], AXIS_OFFSETS, 9 + 12),
+        (bent, AXIS_OFFSETS, 9 + 4004),
+        (vec![0, 1, i64::from(u32::MAX) + 1], AXIS_RAW, 1 + 24),
+        (wide, AXIS_RAW, 1 + 24),
+    ] {
+        let (plan, mut out) = (AxisPlan::new(&axis), Vec::new());
+        sunk(&mut out, |sink| plan.put(sink));
+        assert_eq!((out[0], out.len(), plan.len()), (form, len, len), "{axis:?}");
+    }
+    let steps = [1, 2, 3];
+    assert_eq!(ColumnsPlan::new(&steps, &[0, 1, i64::MAX], &[0.0; 3]).max_len(), 16 + 17 + 25 + 24);
+}
+
+/// Each byte of a short point that may say that more follow it.
+#[test]
+fn points_of_one_byte_each_are_read_at_once_and_others_are_not() {
+    for (metric, step, timestamp, is_short) in [
+        (0, 0, 0, true),
+        (127, -64, 63, true),
+        (128, 0, 0, false),
+        (0, 64, 0, false),
+        (0, 0, -65, false),
+        (200, 200, 0, false),
+        (200, 0, 200, false),
+        (0, 200, 200, false),
+        (200, 200, 200, false),
+    ] {
+        let (mut out, point) = (Vec::new(), Point::new(step, timestamp, 0.1));
+        sunk(&mut out, |sink| put_point(sink, &mut Base::default(), metric, point));
+        out.push(99);
+        let mut base = Base::default();
+        let read = short_point(&out, &mut base);
+        assert_eq!(read, is_short.then_some((metric, point, &[99][..])), "{metric} {step} {timestamp}");
+        assert!(short_point(&out[..11], &mut base).is_none(), "cut");
+        let mut other = out;
+        other[0] = ROW;
+        assert!(short_point(&other, &mut base).is_none());
+    }
+}
+
+#[test]
+fn the_greatest_number_of_a_metric_is_read_and_no_greater_one() {
+    let read = |number: usize| {
+        let mut out = Vec::new();
+        put_define_metric(&mut out, number as u32, "m");
+        Record::decode(&mut Reader::new(&out), &mut Base::default(), |_| None).is_ok()
+    };
+    assert!(read(limits::MAX_METRICS_PER_RUN - 1));
+    assert!(!read(limits::MAX_METRICS_PER_RUN) && !read(limits::MAX_METRICS_PER_RUN + 1));
+}
+
 fn encode(records: &[Written]) -> Vec<u8> {
     let (mut out, mut base) = (Vec::new(), Base::default());
     for record in records {

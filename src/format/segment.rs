@@ -202,7 +202,7 @@ impl Footer {
         let count = reader.count(limits::MAX_METRICS_PER_RUN, MIN_SERIES, "series count")?;
         let mut series = Vec::with_capacity(count);
         for _ in 0..count {
-            let metric = reader.text(limits::MAX_KEY_CHARS * 4, "metric name")?.to_owned();
+            let metric = reader.text(limits::MAX_KEY_BYTES, "metric name")?.to_owned();
             let group = reader.count(groups.len(), 0, "group number")? as u32;
             let position = reader.count(limits::MAX_METRICS_PER_RUN, 0, "series number")? as u32;
             let Some(known) = groups.get(group as usize) else {
@@ -302,6 +302,46 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(Trailer::decode(&damaged, id).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "zstd is C")]
+    fn a_section_is_compressed_where_that_helps_and_says_its_length() {
+        let id = FileId([1; 16]);
+        let of = |raw: &[u8]| {
+            let bytes = encode_section(id, 64, raw);
+            (bytes.len() - SECTION_HEAD, section_len(&bytes))
+        };
+        assert_eq!(of(b"abcdefgh"), (8, 8));
+        let (stored, len) = of(&[7; 5000]);
+        assert!(stored < 100 && len == 5000);
+        assert_eq!(section_len(&[1, 0, 0]), 0);
+    }
+
+    #[test]
+    fn a_footer_that_contradicts_itself_is_refused() {
+        let of_logs = |times: &[u64]| {
+            let mut footer = footer();
+            footer.logs = times.iter().map(|time| LogId { created_us: *time, salt: 6 }).collect();
+            footer.groups[0].log_rows = (0..times.len() as u64).map(|log| u64::from(log == 0)).collect();
+            Footer::decode(&footer.encode(), 64, 120).map(|_| ()).map_err(|error| error.what)
+        };
+        assert_eq!(of_logs(&[5, 9, 7]), Ok(()), "only the first has its place");
+        for wrong in [&[][..], &[7, 5], &[5, 5], &[5, 9, 9]] {
+            assert_eq!(of_logs(wrong), Err("log ids"), "{wrong:?}");
+        }
+        for names in [["b", "a"], ["a", "a"]] {
+            let mut footer = footer();
+            footer.series.iter_mut().zip(names).for_each(|(series, name)| series.metric = name.to_owned());
+            assert_eq!(Footer::decode(&footer.encode(), 64, 120).unwrap_err().what, "series");
+        }
+        for (rows, is_read) in [(0, false), (1, true), (2, false), (3, false)] {
+            let rows = if rows == 0 { 0 } else { limits::MAX_GROUP_ROWS - 1 + rows };
+            let mut footer = footer();
+            footer.groups[0].log_rows = vec![rows];
+            let refused = Footer::decode(&footer.encode(), 64, 120).is_err_and(|error| error.what == "group rows");
+            assert_eq!(!refused, is_read, "{rows}");
         }
     }
 

@@ -252,6 +252,49 @@ mod tests {
         prop_oneof![any::<f64>(), any::<f32>().prop_map(f64::from), Just(f64::NAN), Just(0.5)]
     }
 
+    #[test]
+    fn counts_beyond_the_limit_are_refused() {
+        const MOST: u64 = limits::MAX_GROUP_ROWS << 8;
+        for (rows, refused) in [(1, false), (MOST - 1, false), (MOST, false), (MOST + 1, true), (MOST + 2, true)] {
+            let facts = AxisFacts { rows, ..AxisFacts::default() };
+            let found = take_stats(&mut Reader::new(&[]), &facts).unwrap_err().what;
+            assert_eq!(found == "point count", refused, "{rows}");
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, rows);
+            let found = take_summary(&mut Reader::new(&bytes), &mut (0, 0)).unwrap_err().what;
+            assert_eq!(found == "point count", refused, "{rows}");
+        }
+        assert_eq!(take_stats(&mut Reader::new(&[]), &AxisFacts::default()).unwrap().count, 0);
+        assert_eq!(take_summary(&mut Reader::new(&[0; 50]), &mut (0, 0)).unwrap_err().what, "point count");
+    }
+
+    #[test]
+    fn what_is_no_number_is_counted_as_the_flags_say() {
+        let take = |nan: u8, flags, count| take_nan_count(&mut Reader::new(&[nan]), flags, count).ok();
+        for (nan, found) in [(0, None), (1, Some(1)), (2, Some(2)), (3, None), (4, None)] {
+            assert_eq!(take(nan, HAS_NAN | HAS_NUMBERS, 3), found, "{nan} of 3");
+        }
+        for (nan, found) in [(0, None), (2, None), (3, Some(3)), (4, None)] {
+            assert_eq!(take(nan, HAS_NAN, 3), found, "{nan} of 3");
+        }
+        assert_eq!((take(9, HAS_NUMBERS, 3), take(9, 0, 3)), (Some(0), None));
+    }
+
+    #[test]
+    fn a_range_holds_its_first_number() {
+        let take = |low: u64, high: u64| {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, low);
+            put_varint(&mut bytes, high);
+            take_range(&mut Reader::new(&bytes), 1).ok()
+        };
+        assert_eq!((take(0, 0), take(3, 5)), (Some((1, 1)), Some((-2, 6))));
+        // More than fits behind or before it.
+        for (low, high) in [(u64::MAX, 0), ((1 << 63) + 2, 0), (0, i64::MAX as u64), (0, u64::MAX)] {
+            assert_eq!(take(low, high), None, "{low} {high}");
+        }
+    }
+
     proptest! {
         #[test]
         fn statistics_come_back(points in prop::collection::vec((any::<i64>(), any::<i64>(), values()), 1..20)) {

@@ -233,6 +233,25 @@ mod tests {
     }
 
     #[test]
+    fn varints_of_every_length_come_back() {
+        let edges = (0..64).map(|bits| 1u64 << bits).flat_map(|edge| [edge - 1, edge, edge + 1]);
+        for value in edges.chain([u64::MAX - 1, u64::MAX]) {
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            assert_eq!(out.len(), (64 - (value | 1).leading_zeros() as usize).div_ceil(7));
+            assert_eq!(Reader::new(&out).varint("v"), Ok(value));
+        }
+    }
+
+    #[test]
+    fn what_is_left_over_and_what_is_wrong_is_said() {
+        let reader = Reader::new(&[1]);
+        let error = reader.clone().finish("header").unwrap_err();
+        assert_eq!(error.to_string(), "header: there are bytes after its end");
+        assert_eq!(Reader::new(&[]).finish("header"), Ok(()));
+    }
+
+    #[test]
     fn a_varint_has_one_form_only() {
         assert!(Reader::new(&[0x80, 0x00]).varint("v").is_err());
         assert!(Reader::new(&[0xff; 10]).varint("v").is_err());

@@ -16,6 +16,7 @@ mod folder;
 mod golden;
 mod golden_models;
 mod logged_models;
+mod longest;
 mod misplaced;
 mod models;
 mod on_behalf;

@@ -2,9 +2,10 @@
 //!
 //! The sequences are the same each time, so that a failure is one of the change that shows it. `PROPTEST_CASES` raises
 //! their number, and `PROPTEST_RNG_SEED` chooses others. A failure prints its shrunk sequence as Rust source: it becomes a
-//! test in `regressions.rs`.
+//! test in `regressions.rs` or `misreads.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod misreads;
 mod regressions;
 mod strategy;
 
