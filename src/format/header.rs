@@ -271,6 +271,15 @@ mod tests {
     }
 
     #[test]
+    fn a_store_says_whether_there_may_be_packs_in_it() {
+        for (packs, required) in [(false, 0), (true, PACKS)] {
+            let header = Header::of_store(FileId([7; 16]), packs);
+            assert_eq!((header.file_type, header.required), (FileType::Store, required));
+            assert_eq!(Header::decode(&header.encode(), FileType::Store), Ok(header));
+        }
+    }
+
+    #[test]
     fn a_newer_major_or_an_unknown_required_feature_is_refused_as_unsupported() {
         for (at, value) in [(8, 2u8), (20, 1)] {
             let mut bytes = header().encode();
@@ -296,6 +305,11 @@ mod tests {
             assert!(!matches!(read, Ok(true)), "bit {bit}");
         }
         assert_eq!(decode_body(&bytes, &header()), Ok(&b"body"[..]));
+        // Where it went wrong is told as where the body's length stands.
+        let more = [bytes.as_slice(), b"!"].concat();
+        for wrong in [&bytes[..HEADER_LEN + 5], &bytes[..bytes.len() - 1], &more] {
+            assert_eq!(decode_body(wrong, &header()).unwrap_err().offset, HEADER_LEN);
+        }
         assert!(decode_body(&bytes[..bytes.len() - 1], &header()).is_err());
     }
 }

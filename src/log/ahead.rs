@@ -61,7 +61,7 @@ impl NextExtent {
         loop {
             match self.prepare() {
                 Err(Error::DiskFull { .. }) if self.len > least => {
-                    self.len = (self.len / 2).next_multiple_of(PAGE).clamp(least, self.len - PAGE);
+                    self.len = (self.len / 2).next_multiple_of(PAGE).max(least);
                 }
                 prepared => return prepared,
             }

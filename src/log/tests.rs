@@ -5,6 +5,7 @@ use crate::env::Env;
 use crate::env::sim::{Crash, SimDisk};
 use crate::error::Error;
 use crate::format::log::LogHeader;
+use crate::log::ahead::NextExtent;
 use crate::types::{FileId, LogId, RunId};
 use proptest::prelude::*;
 use std::path::Path;
@@ -220,6 +221,69 @@ fn an_extent_of_another_log_is_not_taken() {
         _ => panic!("there is a log"),
     };
     assert_eq!(read(&mut reader, true), ([[1; 10_000], [2; 10_000]].concat(), LogEnd::Complete));
+}
+
+/// The file of a log, and an extent from `start` on that has `len` bytes at least and doubles the file.
+fn planned(disk: &SimDisk, start: u64, len: u64) -> NextExtent {
+    let env = disk.process();
+    env.fs.create_dir_all(Path::new("/logs")).unwrap();
+    let file = env.fs.create_new(path()).unwrap();
+    NextExtent::new(path(), &file, start, len, false)
+}
+
+#[test]
+fn a_disk_with_less_room_than_wanted_is_asked_for_half_and_half_again() {
+    const PAGES: u64 = 4096;
+    for (free, least, found) in
+        [(70, 1, 64), (63, 1, 32), (33, 1, 32), (31, 1, 16), (3, 1, 2), (31, 20, 20), (21, 20, 20)]
+    {
+        let disk = SimDisk::new(1);
+        let mut next = planned(&disk, 64 * PAGES, 64 * PAGES);
+        disk.set_capacity(Some(disk.used() + free * PAGES));
+        next.prepare_what_fits(least * PAGES).unwrap();
+        assert_eq!(next.end(), (64 + found) * PAGES, "{free} pages free, {least} needed");
+    }
+    let disk = SimDisk::new(1);
+    let mut next = planned(&disk, 64 * PAGES, 64 * PAGES);
+    disk.set_capacity(Some(disk.used() + 19 * PAGES));
+    assert!(matches!(next.prepare_what_fits(20 * PAGES), Err(Error::DiskFull { .. })));
+}
+
+#[test]
+fn a_log_ends_where_its_offsets_do() {
+    const LAST: u64 = u32::MAX as u64 & !0xfff;
+    let disk = SimDisk::new(1);
+    let file = disk.process().fs.create_new(Path::new("/a.log")).unwrap();
+    disk.set_capacity(Some(disk.used()));
+    let plan = |start| NextExtent::new(path(), &file, start, 1, false);
+    let step = plan(LAST).end() - LAST;
+    for (start, is_beyond) in [(LAST - step, false), (LAST - step + 4096, true), (LAST, true)] {
+        // What is not beyond finds no room on this disk.
+        let found = plan(start).prepare().unwrap_err();
+        assert_eq!(matches!(found, Error::LimitExceeded { .. }), is_beyond, "{start}: {found}");
+    }
+}
+
+#[test]
+fn an_extent_is_ready_when_it_is_made_and_begins_and_ends_where_it_should() {
+    let disk = SimDisk::new(1);
+    let mut next = planned(&disk, 8192, 1);
+    assert!(!next.is_ready(8192, 100), "it is a plan");
+    next.prepare().unwrap();
+    assert_eq!(next.end(), 16_384);
+    assert!(next.is_ready(8192, 8192) && !next.is_ready(8192, 8193));
+    assert!(!next.is_ready(4096, 100) && !next.is_ready(12_288, 100));
+}
+
+#[test]
+fn a_blank_log_has_room_for_what_its_plan_says() {
+    let env = SimDisk::new(1).process();
+    env.fs.create_dir_all(Path::new("/logs")).unwrap();
+    let blank = BlankLog::create(&env, path(), LogPlan { len: 16_384, mapped: true }).unwrap();
+    assert_eq!(blank.room(), 12_288);
+    let writer = blank.begin(&header()).unwrap();
+    assert!(writer.fits(0) && writer.fits(11_000) && !writer.fits(12_288));
+    assert!(writer.has_room(11_000) && !writer.has_room(12_288));
 }
 
 #[test]
