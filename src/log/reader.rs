@@ -330,3 +330,8 @@ pub(crate) fn header_error(path: &Path, error: HeaderError) -> Error {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+mod tests;

@@ -1,11 +1,10 @@
 //! The log against a list of calls: what readers see live, after a kill, and of damaged bytes.
 
-use super::{BlankLog, LogEnd, LogPlan, LogReader, LogWriter, Opened};
+use super::{BlankLog, LogEnd, LogPlan, LogReader, LogWriter, NextExtent, Opened};
 use crate::env::Env;
 use crate::env::sim::{Crash, SimDisk};
 use crate::error::Error;
 use crate::format::log::LogHeader;
-use crate::log::ahead::NextExtent;
 use crate::types::{FileId, LogId, RunId};
 use proptest::prelude::*;
 use std::path::Path;

@@ -410,3 +410,8 @@ impl LogWriter {
 fn no_room() -> Error {
     Error::invalid("log append", "no room was reserved for it")
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+mod tests;
