@@ -165,3 +165,8 @@ impl Shared {
         Ok(first)
     }
 }
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;

@@ -83,7 +83,7 @@ pub(crate) enum Op {
 pub(crate) enum ReadOp {
     /// `open`, `open_write`, and the opening of a lock file.
     Open,
-    /// `read_at`, and the reading of an extent without mapping.
+    /// `read_at`.
     Read,
     /// `map`, and the mapping of an extent.
     Map,
