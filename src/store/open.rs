@@ -122,25 +122,42 @@ fn check_folder(env: &Env, paths: &Paths) -> Result<bool> {
     not_a_store("the folder holds other things and no store.tw")
 }
 
-/// Creates what is missing of a store's folders, and the file that makes it one.
+/// Creates what is missing of a store's folders, and the file that makes it one. Who was killed while he did that may have
+/// left names that are not durable yet: they are made so before anybody relies on them.
 fn prepare(env: &Env, paths: &Paths) -> Result<()> {
     let root = paths.root();
-    let known = root.ancestors().find(|dir| env.fs.metadata(dir).is_ok()).unwrap_or(root).to_path_buf();
     for dir in [paths.experiments(), paths.catalog_dir(), paths.locks()] {
         env.fs.create_dir_all(&dir).at(&dir, "create")?;
     }
-    if known != root {
-        sync_up(env, root, &known)?;
+    let path = paths.store_file();
+    let is_new = !is_there(env, &path)?;
+    if is_new {
+        sync_names(env, root)?;
     }
     let lock = paths.store_lock();
     let _store_lock = env.fs.lock(&lock).at(&lock, "lock")?;
-    let path = paths.store_file();
-    match env.fs.metadata(&path) {
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).at(&path, "look at"),
+    if is_new && !is_there(env, &path)? {
+        return write_store_file(env, paths, false);
     }
-    write_store_file(env, paths, false)
+    // Where there is a catalog, somebody has gone on after the file's name was durable.
+    if is_there(env, &paths.catalog_file())? { Ok(()) } else { env.fs.sync_dir(root).at(root, "sync") }
+}
+
+fn is_there(env: &Env, path: &Path) -> Result<bool> {
+    match env.fs.metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).at(path, "look at"),
+    }
+}
+
+/// Makes the names of a folder and of all folders above it durable, but for those above that this user may not look into:
+/// he has not made what is in them.
+fn sync_names(env: &Env, dir: &Path) -> Result<()> {
+    dir.ancestors().try_for_each(|dir| match env.fs.sync_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.at(dir, "sync"),
+    })
 }
 
 /// Writes the file that makes a folder a store. `packs`: runs may lie in packs, which who does not know them must refuse.

@@ -43,7 +43,7 @@ fn a_log_that_cannot_be_synced_is_told_and_one_that_was_sealed_is_not() {
     assert_eq!(store.shared.sync_log(&log).unwrap_err().kind(), ErrorKind::Io);
     disk.refuse_open(&log, io::ErrorKind::PermissionDenied);
     assert_eq!(store.shared.sync_log(&log).unwrap_err().kind(), ErrorKind::Io);
-    store.shared.sync_log(Path::new("/store/none.log")).unwrap();
+    store.shared.sync_log(Path::new("/work/none.log")).unwrap();
 }
 
 /// Two processes log to a run, and one of them is killed: who opens the store next makes its log durable, and leaves the rest

@@ -458,3 +458,23 @@ fn maintenance_is_not_for_what_a_killed_process_has_left() {
         ],
     );
 }
+
+/// Who made the store was killed when its file had its name, which was not durable. Who opened it next logged to it, and the
+/// power loss took the name: nothing was a store any more.
+#[test]
+fn a_store_keeps_its_file_when_its_maker_was_killed() {
+    passes(
+        &Setup { seed: 0, mapped: true, medium: false },
+        &[
+            Op::CreateRun { second: false, experiment: 0, named: false },
+            Op::Columns { writer: 0, metric: 0, len: 1, shape: 0, step: 0, time: 0, value: 0 },
+            Op::Kill { second: false },
+            Op::Maintain { second: false },
+            Op::Registry { second: false, what: RegistryOp::Create { model: 0 } },
+        ],
+        &[
+            Crash { at: 12, point: CrashPoint::After, power: false },
+            Crash { at: 55, point: CrashPoint::Before, power: true },
+        ],
+    );
+}
