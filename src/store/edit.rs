@@ -14,7 +14,7 @@ impl Shared {
         let _run_lock = self.lock_run(id)?;
         let entry = self.brief(id)?;
         let view = RunView::read(self, entry.experiment_id, id)?;
-        view.check_read()?;
+        view.files.check_read()?;
         let change = decide(&view)?;
         if change.is_some() {
             self.unsettle(id, entry.experiment_id)?;

@@ -348,11 +348,11 @@ impl RunCore {
     /// False when a log was sealed while it was looked for: its segment is there on a second look.
     fn read_meta(&self, known: &mut KnownMeta) -> Result<bool> {
         let files = super::run_files::RunFiles::scan(&self.shared, self.experiment, self.id)?;
+        files.check_read()?;
         for segment in &files.segments {
-            if known.segments.insert(segment.place().clone()) {
-                for record in super::run_view::meta_of(segment)? {
-                    known.state.apply(&record);
-                }
+            if !known.segments.contains(segment.place()) {
+                super::run_view::meta_of(segment)?.iter().for_each(|record| known.state.apply(record));
+                known.segments.insert(segment.place().clone());
             }
         }
         let own = self.appender.lock().log_path();

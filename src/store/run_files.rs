@@ -81,6 +81,15 @@ impl RunFiles {
         Self::open(shared, run, dir, &seen)?.ok_or_else(|| Error::not_found("stable listing of", dir.display()))
     }
 
+    /// Fails when the system refused to read a file of the run: what counts may be in that one, so that nothing can be
+    /// decided now. A damaged file is no reason: it will say no more later.
+    pub(super) fn check_read(&self) -> Result<()> {
+        match self.damage.iter().find(|error| matches!(error, Error::Io { .. })) {
+            Some(error) => Err(error.copy()),
+            None => Ok(()),
+        }
+    }
+
     /// `None` when a file vanished since it was listed.
     fn open(
         shared: &Shared,

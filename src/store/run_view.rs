@@ -173,15 +173,6 @@ impl RunView {
         Ok(Some(view))
     }
 
-    /// Fails when the system refused to read a file of the run: what counts may be in that one, so that nothing can be
-    /// decided now. A damaged file is no reason: it will say no more later.
-    pub(super) fn check_read(&self) -> Result<()> {
-        match self.files.damage.iter().find(|error| matches!(error, Error::Io { .. })) {
-            Some(error) => Err(error.copy()),
-            None => Ok(()),
-        }
-    }
-
     fn is_blank(&self) -> bool {
         let says_nothing = |(_, source): &(LogId, PointSource)| match source {
             PointSource::Segment(_) => false,

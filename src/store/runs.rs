@@ -313,7 +313,7 @@ impl Store {
         let _run_lock = shared.lock_run(id)?;
         let entry = shared.brief(id)?;
         let view = RunView::read(shared, entry.experiment_id, id)?;
-        view.check_read()?;
+        view.files.check_read()?;
         if view.state.deleted_at().is_some() {
             return Err(Error::InvalidState {
                 what: "run",

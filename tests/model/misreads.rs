@@ -147,3 +147,26 @@ fn a_bit_that_flips_while_a_log_is_begun_loses_nothing() {
         &[],
     );
 }
+
+/// One segment could not be opened for a moment while a writer was dropped: it did not see that somebody else had said how the
+/// run ended.
+#[test]
+fn a_dropped_writer_that_cannot_open_a_segment_does_not_overrule_what_it_says() {
+    for after in 0..16 {
+        passes(
+            &Setup { seed: 0, mapped: true, medium: false },
+            &[
+                Op::CreateRun { second: false, experiment: 0, named: false },
+                Op::Leave { writer: 0 },
+                Op::SetStatus { second: false, run: 0, status: 0 },
+                Op::Rename { second: false, run: 0, name: 0 },
+                Op::Resume { second: false, run: 0 },
+                Op::SetStatus { second: false, run: 0, status: 2 },
+                Op::Compact { second: false },
+                Op::FailLook { after },
+                Op::Drop { writer: 0 },
+            ],
+            &[],
+        );
+    }
+}
