@@ -151,11 +151,12 @@ fn is_there(env: &Env, path: &Path) -> Result<bool> {
     }
 }
 
-/// Makes the names of a folder and of all folders above it durable, but for those above that this user may not look into:
-/// he has not made what is in them.
+/// Makes the names of a folder and of all folders above it durable, but for those above that this user may not look into or
+/// write to: he has not made what is in them.
 fn sync_names(env: &Env, dir: &Path) -> Result<()> {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     dir.ancestors().try_for_each(|dir| match env.fs.sync_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => Ok(()),
         synced => synced.at(dir, "sync"),
     })
 }

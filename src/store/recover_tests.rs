@@ -20,6 +20,22 @@ fn logs(disk: &SimDisk) -> Vec<PathBuf> {
 }
 
 #[test]
+fn folders_above_a_new_store_need_not_be_this_user_s() {
+    for (kind, is_made) in [
+        (io::ErrorKind::PermissionDenied, true),
+        (io::ErrorKind::ReadOnlyFilesystem, true),
+        (io::ErrorKind::Other, false),
+    ] {
+        let disk = SimDisk::new(1);
+        // The store's folder, then the one above.
+        disk.fail_op(Op::SyncDir, 2, kind);
+        let mut options = StoreOptions::new().background(false);
+        options.env = Some(disk.process());
+        assert_eq!(options.open(Path::new("/store")).is_ok(), is_made, "{kind}");
+    }
+}
+
+#[test]
 fn runs_that_cannot_be_listed_are_not_taken_for_none() {
     let disk = SimDisk::new(1);
     let store = open(&disk.process());
@@ -43,7 +59,7 @@ fn a_log_that_cannot_be_synced_is_told_and_one_that_was_sealed_is_not() {
     assert_eq!(store.shared.sync_log(&log).unwrap_err().kind(), ErrorKind::Io);
     disk.refuse_open(&log, io::ErrorKind::PermissionDenied);
     assert_eq!(store.shared.sync_log(&log).unwrap_err().kind(), ErrorKind::Io);
-    store.shared.sync_log(Path::new("/work/none.log")).unwrap();
+    store.shared.sync_log(Path::new("/none.log")).unwrap();
 }
 
 /// Two processes log to a run, and one of them is killed: who opens the store next makes its log durable, and leaves the rest
