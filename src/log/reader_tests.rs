@@ -3,39 +3,26 @@
 use super::*;
 use crate::env::sim::SimDisk;
 use crate::format::log::BLANK_MARK_AT;
-use crate::log::LogWriter;
-use crate::log::tests::header;
-
-const PATH: &str = "/a.log";
-
-fn create(env: &Env) -> LogWriter {
-    LogWriter::create(env, Path::new(PATH), &header(), true).unwrap()
-}
-
-fn call(writer: &mut LogWriter, record: &[u8]) {
-    writer.begin(record.len()).unwrap();
-    writer.write(record).unwrap();
-    writer.publish().unwrap();
-}
+use crate::log::tests::{call, create, header, path};
 
 fn open(disk: &SimDisk) -> Result<Opened> {
-    LogReader::open(&disk.process(), Path::new(PATH))
+    LogReader::open(&disk.process(), path())
 }
 
 /// A file that nobody holds.
 fn opened(bytes: Vec<u8>) -> Opened {
     let disk = SimDisk::new(1);
-    disk.set_contents(PATH, bytes);
+    disk.set_contents(path(), bytes);
     open(&disk).unwrap()
 }
 
 #[test]
 fn a_dead_log_without_its_first_page_was_never_synced() {
     let disk = SimDisk::new(1);
-    let mut writer = create(&disk.process());
+    let mut writer = create(&disk.process(), true);
     call(&mut writer, b"abc");
     writer.close_and_publish().unwrap();
-    let bytes = disk.contents(PATH);
+    let bytes = disk.contents(path());
     for (len, is_log) in [(100, false), (4095, false), (4096, true), (4097, true), (bytes.len(), true)] {
         let found = opened(bytes[..len].to_vec());
         assert!(
@@ -49,13 +36,13 @@ fn a_dead_log_without_its_first_page_was_never_synced() {
 fn the_header_of_a_log_that_is_written_is_read_again_before_it_is_damaged() {
     let disk = SimDisk::new(1);
     let env = disk.process();
-    let _writer = create(&env);
+    let _writer = create(&env, true);
     for _ in 0..50 {
         disk.flip_read(1);
         assert!(matches!(open(&disk).unwrap(), Opened::Log(_)));
     }
     // Not for ever.
-    disk.flip(PATH, 20, 1);
+    disk.flip(path(), 20, 1);
     assert!(matches!(open(&disk), Err(Error::Corrupt { .. })));
     disk.kill(&env);
     assert!(matches!(open(&disk), Err(Error::Corrupt { .. })));
@@ -64,9 +51,9 @@ fn the_header_of_a_log_that_is_written_is_read_again_before_it_is_damaged() {
 #[test]
 fn a_file_without_a_published_word_is_damaged() {
     let disk = SimDisk::new(1);
-    disk.set_contents(PATH, [1; 70]);
-    let file = disk.process().fs.open(Path::new(PATH)).unwrap();
-    let mut reader = LogReader::with_header(file, Path::new(PATH), header());
+    disk.set_contents(path(), [1; 70]);
+    let file = disk.process().fs.open(path()).unwrap();
+    let mut reader = LogReader::with_header(file, path(), header());
     assert!(matches!(reader.read_live(&mut |_, _| Ok(())), Err(Error::Corrupt { .. })));
     assert!(matches!(reader.read_dead(&mut |_, _| Ok(())), Err(Error::Corrupt { .. })));
 }
@@ -74,7 +61,7 @@ fn a_file_without_a_published_word_is_damaged() {
 #[test]
 fn what_was_delivered_is_not_delivered_again() {
     let disk = SimDisk::new(1);
-    let mut writer = create(&disk.process());
+    let mut writer = create(&disk.process(), true);
     let Opened::Log(mut reader) = open(&disk).unwrap() else { panic!("there is a log") };
     let mut calls = Vec::new();
     for more in [&b"abc"[..], b"", b"de", b""] {

@@ -9,7 +9,7 @@ use crate::types::{FileId, LogId, RunId};
 use proptest::prelude::*;
 use std::path::Path;
 
-fn path() -> &'static Path {
+pub(super) fn path() -> &'static Path {
     Path::new("/logs/a.log")
 }
 
@@ -24,26 +24,26 @@ pub(super) fn header() -> LogHeader {
     }
 }
 
-fn create(env: &Env, mapped: bool) -> LogWriter {
+pub(super) fn create(env: &Env, mapped: bool) -> LogWriter {
     env.fs.create_dir_all(Path::new("/logs")).unwrap();
     LogWriter::create(env, path(), &header(), mapped).unwrap()
 }
 
-fn open(env: &Env) -> LogReader {
+pub(super) fn open(env: &Env) -> LogReader {
     match LogReader::open(env, path()).unwrap() {
         Opened::Log(reader) => reader,
         other => panic!("{other:?}"),
     }
 }
 
-fn call(writer: &mut LogWriter, record: &[u8]) {
+pub(super) fn call(writer: &mut LogWriter, record: &[u8]) {
     writer.begin(record.len()).unwrap();
     writer.write(record).unwrap();
     writer.publish().unwrap();
 }
 
 /// Takes what the reader delivers, and joins the parts of a frame that come in several calls.
-fn read(reader: &mut LogReader, live: bool) -> (Vec<u8>, LogEnd) {
+pub(super) fn read(reader: &mut LogReader, live: bool) -> (Vec<u8>, LogEnd) {
     let mut seen = Vec::new();
     let mut visit = |payload: &[u8], from: usize| {
         seen.extend_from_slice(&payload[from..]);

@@ -2,35 +2,20 @@
 
 use super::*;
 use crate::env::sim::SimDisk;
-use crate::log::tests::{header, record};
+use crate::log::tests::{self, call, create, header, path, record};
 use crate::log::{LogEnd, LogReader, Opened};
 
-const PATH: &str = "/a.log";
-
-fn create(disk: &SimDisk, mapped: bool) -> LogWriter {
-    LogWriter::create(&disk.process(), Path::new(PATH), &header(), mapped).unwrap()
-}
-
-fn call(writer: &mut LogWriter, record: &[u8]) {
-    writer.begin(record.len()).unwrap();
-    writer.write(record).unwrap();
-    writer.publish().unwrap();
-}
-
+/// All that is published in a log.
 fn read(env: &Env, path: &Path) -> Vec<u8> {
     let Opened::Log(mut reader) = LogReader::open(env, path).unwrap() else { panic!("there is a log") };
-    let mut all = Vec::new();
-    let mut visit = |payload: &[u8], from: usize| {
-        all.extend_from_slice(&payload[from..]);
-        Ok(())
-    };
-    assert_eq!(reader.read_live(&mut visit).unwrap(), LogEnd::Complete);
+    let (all, end) = tests::read(&mut reader, true);
+    assert_eq!(end, LogEnd::Complete);
     all
 }
 
 /// Offset and payload length of each frame, the open one too.
 fn frames(disk: &SimDisk, writer: &LogWriter) -> Vec<(u64, usize)> {
-    let bytes = disk.contents(PATH);
+    let bytes = disk.contents(path());
     let published = Published { end: writer.published.0 as u32, crc: writer.published.1 };
     let (mut at, mut all) = (FRAMES_AT, Vec::new());
     loop {
@@ -54,7 +39,7 @@ fn frames(disk: &SimDisk, writer: &LogWriter) -> Vec<(u64, usize)> {
 fn frames_are_as_long_as_they_should_be_and_fill_the_file() {
     for mapped in [true, false] {
         let disk = SimDisk::new(1);
-        let mut writer = create(&disk, mapped);
+        let mut writer = create(&disk.process(), mapped);
         (0..1000).for_each(|number| call(&mut writer, &record(number, 1000)));
         let frames = frames(&disk, &writer);
         let total: usize = frames.iter().map(|(_, len)| len).sum();
@@ -71,7 +56,7 @@ fn frames_are_as_long_as_they_should_be_and_fill_the_file() {
 fn a_call_that_just_fits_takes_no_more_of_the_file() {
     for mapped in [true, false] {
         let disk = SimDisk::new(1);
-        let mut writer = create(&disk, mapped);
+        let mut writer = create(&disk.process(), mapped);
         let mut all = Vec::new();
         let mut log = |writer: &mut LogWriter, len: usize| {
             all.extend(record(len, len));
@@ -91,9 +76,9 @@ fn a_call_that_just_fits_takes_no_more_of_the_file() {
         assert_eq!((writer.room(), writer.len()), (131_072, 131_072));
         log(&mut writer, 1);
         assert_eq!(writer.room(), 262_144);
-        assert_eq!(read(&disk.process(), Path::new(PATH)), all);
+        assert_eq!(read(&disk.process(), path()), all);
         // One byte more than fits begins an extent.
-        let mut writer = create(&SimDisk::new(1), mapped);
+        let mut writer = create(&SimDisk::new(1).process(), mapped);
         call(&mut writer, &record(0, 12_281));
         assert_eq!(writer.room(), 32_768);
     }
@@ -102,7 +87,7 @@ fn a_call_that_just_fits_takes_no_more_of_the_file() {
 #[test]
 fn the_next_extent_is_asked_for_at_half_of_a_short_one_and_an_eighth_of_a_long_one() {
     let disk = SimDisk::new(1);
-    let mut writer = create(&disk, true);
+    let mut writer = create(&disk.process(), true);
     let mut start = FRAMES_AT;
     for end in [14, 15, 16, 17, 18, 19, 20, 21].map(|bits| 1u64 << bits) {
         assert_eq!(writer.room(), end);
@@ -119,7 +104,7 @@ fn the_next_extent_is_asked_for_at_half_of_a_short_one_and_an_eighth_of_a_long_o
 
 #[test]
 fn what_is_prepared_counts_as_room() {
-    let mut writer = create(&SimDisk::new(1), true);
+    let mut writer = create(&SimDisk::new(1).process(), true);
     let mut next = writer.plan_next().unwrap();
     next.prepare().unwrap();
     writer.install_next(next);
@@ -129,7 +114,7 @@ fn what_is_prepared_counts_as_room() {
 #[test]
 fn a_call_has_a_greatest_length() {
     let disk = SimDisk::new(1);
-    let mut writer = create(&disk, true);
+    let mut writer = create(&disk.process(), true);
     disk.set_capacity(Some(disk.used()));
     assert!(matches!(writer.begin(MAX_FRAME_BYTES), Err(Error::DiskFull { .. })));
     for more in [1, 2] {
@@ -140,7 +125,7 @@ fn a_call_has_a_greatest_length() {
 #[test]
 fn whether_a_call_fits_the_frame_is_known_before() {
     let disk = SimDisk::new(1);
-    let mut writer = create(&disk, true);
+    let mut writer = create(&disk.process(), true);
     call(&mut writer, b"some");
     let most = (0..20_000).take_while(|bytes| writer.fits(*bytes)).count() - 1;
     assert_eq!(most as u64, 16_384 - ROUNDING - writer.len());
@@ -155,7 +140,7 @@ fn a_write_that_fails_is_told_and_ends_the_log() {
     // The bytes, then the word.
     for failing in 0..2 {
         let disk = SimDisk::new(1);
-        let mut writer = create(&disk, false);
+        let mut writer = create(&disk.process(), false);
         call(&mut writer, b"before");
         writer.begin(5).unwrap();
         writer.write(b"after").unwrap();
@@ -163,7 +148,7 @@ fn a_write_that_fails_is_told_and_ends_the_log() {
         assert!(matches!(writer.publish(), Err(Error::Io { .. })), "{failing}");
         assert!(matches!(writer.begin(1), Err(Error::Poisoned { .. })));
         assert!(matches!(writer.close_and_publish(), Err(Error::Poisoned { .. })));
-        assert_eq!(read(&disk.process(), Path::new(PATH)), b"before");
+        assert_eq!(read(&disk.process(), path()), b"before");
     }
 }
 
@@ -191,17 +176,11 @@ fn a_call_that_was_given_up_leaves_nothing_that_is_taken_for_a_frame() {
 fn a_frame_that_was_closed_and_not_published_is_believed() {
     let disk = SimDisk::new(1);
     let env = disk.process();
-    let mut writer = LogWriter::create(&env, Path::new(PATH), &header(), true).unwrap();
+    let mut writer = create(&env, true);
     call(&mut writer, b"abc");
     call(&mut writer, b"def");
     writer.close_frame().unwrap();
     disk.kill(&env);
-    let Opened::Log(mut reader) = LogReader::open(&disk.process(), Path::new(PATH)).unwrap() else { panic!("a log") };
-    let mut all = Vec::new();
-    let mut visit = |payload: &[u8], _: usize| {
-        all.extend_from_slice(payload);
-        Ok(())
-    };
-    assert_eq!(reader.read_dead(&mut visit).unwrap(), LogEnd::Complete);
-    assert_eq!(all, b"abcdef");
+    let (all, end) = tests::read(&mut tests::open(&disk.process()), false);
+    assert_eq!((all.as_slice(), end), (&b"abcdef"[..], LogEnd::Complete));
 }
