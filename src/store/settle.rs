@@ -145,7 +145,11 @@ impl Shared {
         let completion = view.completion(self);
         let more: Vec<Meta> = completion.into_iter().collect();
         let last = view.dead_logs.len().saturating_sub(1);
-        for (number, log) in view.dead_logs.iter().enumerate() {
+        // Those of which nothing is believed go first: a segment of a log that lost its end would vouch for what its writer
+        // filled after it.
+        let is_void = |log: &DeadLog| matches!(log.end, LogEnd::Damaged { offset: 0, .. });
+        let (void, rest): (Vec<_>, Vec<_>) = view.dead_logs.iter().enumerate().partition(|(_, log)| is_void(log));
+        for (number, log) in void.into_iter().chain(rest) {
             self.seal_dead(run, &dir, log, if number == last { &more } else { &[] })?;
         }
         if let (Some(record), true) = (more.first(), view.dead_logs.is_empty()) {

@@ -478,3 +478,27 @@ fn a_store_keeps_its_file_when_its_maker_was_killed() {
         ],
     );
 }
+
+/// The power took the end of a log, and with it the right to believe what its writer filled after it. Whoever tidied up was
+/// killed when the first was sealed and the second still there: the segment vouched for it, and calls came back whose
+/// forerunners were lost.
+#[test]
+fn a_log_whose_forerunner_lost_its_end_does_not_come_back_when_the_recovery_is_killed() {
+    let columns = |metric, len, shape| Op::Columns { writer: 0, metric, len, shape, step: 0, time: 0, value: 0 };
+    for power in [false, true] {
+        for at in 80..110 {
+            passes(
+                &Setup { seed: 4433179480549316372, mapped: false, medium: false },
+                &[
+                    Op::CreateRun { second: false, experiment: 0, named: false },
+                    columns(1, 1491, 3),
+                    columns(1, 1379, 15),
+                    columns(1, 1479, 0),
+                    columns(0, 1379, 3),
+                    Op::PowerLoss,
+                ],
+                &[Crash { at, point: CrashPoint::Before, power }],
+            );
+        }
+    }
+}
