@@ -65,7 +65,8 @@ impl FileType {
         match self {
             Self::Store => PACKS,
             Self::Catalog => CATALOG_INDEX,
-            Self::Experiment | Self::Log | Self::Segment | Self::Pack => 0,
+            Self::Segment => BARE_GROUPS,
+            Self::Experiment | Self::Log | Self::Pack => 0,
             Self::Model | Self::LoggedModel | Self::ModelPoints => 0,
         }
     }
@@ -89,12 +90,19 @@ pub(crate) struct Header {
 const CATALOG_INDEX: u32 = 1;
 /// The bit of that field that says that runs of the store may lie in packs.
 pub(crate) const PACKS: u32 = 1;
+/// The bit of that field that says that a segment may have groups without an index.
+const BARE_GROUPS: u32 = 1;
 
 impl Header {
     /// The header of a new file.
     pub(crate) fn new(file_type: FileType, file_id: FileId, owner: [u8; 16]) -> Self {
         let has_index = file_type == FileType::Catalog && owner != [0; 16];
         Self { file_type, file_id, owner, required: if has_index { CATALOG_INDEX } else { 0 }, writable: true }
+    }
+
+    /// The header of a segment of that run. `bare`: whether it has groups without an index.
+    pub(crate) fn of_segment(file_id: FileId, run: [u8; 16], bare: bool) -> Self {
+        Self { required: if bare { BARE_GROUPS } else { 0 }, ..Self::new(FileType::Segment, file_id, run) }
     }
 
     /// The header of the file that makes a folder a store. `packs`: whether there may be packs in it.
@@ -187,7 +195,8 @@ pub(crate) fn is_ours(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes.get(8..).unwrap_or_default());
     let (Ok(major), Ok(minor)) = (reader.u16("major version"), reader.u16("minor version")) else { return false };
     let is_known = major == MAJOR && (major, minor) <= (MAJOR, MINOR);
-    let file_type = [FileType::Store, FileType::Catalog].into_iter().find(|known| bytes.starts_with(known.magic()));
+    let with_features = [FileType::Store, FileType::Catalog, FileType::Segment];
+    let file_type = with_features.into_iter().find(|known| bytes.starts_with(known.magic()));
     let features = file_type.map_or(0, FileType::known_features);
     let others = (reader.u32("feature bits"), reader.u32("feature bits"));
     is_known && others == (Ok(0), Ok(0)) && reader.u32("feature bits").is_ok_and(|required| required & !features == 0)
@@ -263,9 +272,10 @@ mod tests {
         assert_eq!(rebuild(&good, FileType::Log, [9; 16]), None);
         assert_eq!(rebuilt(&[0; HEADER_LEN]), None);
         assert!(is_ours(&good) && !is_ours(&[0; 10]));
-        for at in [8, 10, 12, 16, 20] {
+        assert!(is_ours(&Header::of_segment(FileId([7; 16]), [9; 16], true).encode()));
+        for (at, more) in [(8, 1), (10, 1), (12, 1), (16, 1), (20, 2)] {
             let mut newer = good;
-            newer[at] += 1;
+            newer[at] += more;
             assert!(!is_ours(&newer), "{at}");
         }
     }
@@ -280,8 +290,17 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_says_whether_it_has_groups_without_an_index() {
+        for (bare, required) in [(false, 0), (true, BARE_GROUPS)] {
+            let header = Header::of_segment(FileId([7; 16]), [9; 16], bare);
+            assert_eq!((header.file_type, header.required), (FileType::Segment, required));
+            assert_eq!(Header::decode(&header.encode(), FileType::Segment), Ok(header));
+        }
+    }
+
+    #[test]
     fn a_newer_major_or_an_unknown_required_feature_is_refused_as_unsupported() {
-        for (at, value) in [(8, 2u8), (20, 1)] {
+        for (at, value) in [(8, 2u8), (20, 2), (20, 3)] {
             let mut bytes = header().encode();
             bytes[at] = value;
             let crc = wire::crc(0, &bytes[..CRC_AT]);

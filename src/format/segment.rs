@@ -15,7 +15,7 @@
 //!
 //! A segment is read from a range of bytes, not from a file: offsets count from its first byte.
 
-use super::stats::{AxisFacts, put_stats, take_stats};
+use super::stats::{AxisFacts, put_only, put_stats, take_only, take_stats};
 use super::wire::{self, DecodeError, Decoded, Reader, put_text, put_varint};
 use crate::codec::text;
 use crate::limits;
@@ -26,9 +26,9 @@ pub(crate) const TRAILER_LEN: usize = 24;
 /// Length of the numbers before a section's bytes.
 pub(crate) const SECTION_HEAD: usize = 12;
 /// Length of what the footer says of a series at least: name, group, position and statistics.
-const MIN_SERIES: usize = 13;
+const MIN_SERIES: usize = 8;
 /// Length of what it says of a group at least, but for the rows of its logs.
-const MIN_GROUP: usize = 10;
+const MIN_GROUP: usize = 4;
 const TRAILER_MAGIC: &[u8; 4] = b"TWSE";
 
 /// The bytes of a section that lies at `offset`, compressed when that helps.
@@ -102,7 +102,8 @@ impl Trailer {
     }
 }
 
-/// Where a group is.
+/// Where a group is. One of a single row may be *bare*: it has neither columns nor an index, since its facts and the
+/// statistics of its metrics say all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GroupRef {
     /// Where its columns begin. They end where its index section begins.
@@ -119,6 +120,39 @@ pub(crate) struct GroupRef {
 impl GroupRef {
     pub(crate) fn rows(&self) -> u64 {
         self.log_rows.iter().fold(0, |sum, rows| sum.saturating_add(*rows))
+    }
+
+    pub(crate) fn is_bare(&self) -> bool {
+        self.index_len == 0
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.index_at - self.columns_at);
+        put_varint(out, u64::from(self.index_len));
+        self.log_rows.iter().for_each(|rows| put_varint(out, *rows));
+        if self.is_bare() { self.facts.put_row(out) } else { self.facts.put(out) }
+    }
+
+    /// Reads what [`Self::put`] wrote of a group that begins at `at` and ends at or before `footer_at`.
+    fn take(reader: &mut Reader<'_>, logs: usize, at: u64, footer_at: u64) -> Decoded<Self> {
+        let columns = reader.varint("columns length")?;
+        let index = reader.varint("index length")?;
+        let log_rows = (0..logs).map(|_| reader.varint("group rows")).collect::<Decoded<Vec<u64>>>()?;
+        if log_rows.iter().any(|rows| *rows > limits::MAX_GROUP_ROWS) {
+            return Err(reader.error("group rows", "they are beyond the limit"));
+        }
+        let index_at = at.saturating_add(columns);
+        let index_len = u32::try_from(index).ok().filter(|_| index_at.saturating_add(index) <= footer_at);
+        let index_len = index_len.ok_or_else(|| reader.error("group", "it is longer than its segment"))?;
+        let rows = log_rows.iter().fold(0_u64, |sum, rows| sum.saturating_add(*rows));
+        if rows == 0 {
+            return Err(reader.error("group rows", "there is none"));
+        }
+        if index_len == 0 && (columns, rows) != (0, 1) {
+            return Err(reader.error("group", "it has no index, and columns or more than one row"));
+        }
+        let facts = if index_len == 0 { AxisFacts::take_row(reader)? } else { AxisFacts::take(reader, rows)? };
+        Ok(Self { columns_at: at, index_at, index_len, log_rows, facts })
     }
 }
 
@@ -141,7 +175,7 @@ pub(crate) struct SeriesRef {
 ///                                                           lies here; all different, the first is the smallest
 /// records about the run: length varint, bytes (record.rs)
 /// group count varint, each: columns length varint, index length varint, rows of each log varint (not all 0),
-///                           facts of its axis (stats.rs)
+///                           facts of its axis (stats.rs); both lengths are 0 of a bare group
 /// series count varint, each: metric text, group varint, position varint, statistics (stats.rs)   sorted by metric
 /// ```
 ///
@@ -167,10 +201,7 @@ impl Footer {
         out.extend_from_slice(&self.meta);
         put_varint(&mut out, self.groups.len() as u64);
         for group in &self.groups {
-            put_varint(&mut out, group.index_at - group.columns_at);
-            put_varint(&mut out, u64::from(group.index_len));
-            group.log_rows.iter().for_each(|rows| put_varint(&mut out, *rows));
-            group.facts.put(&mut out);
+            group.put(&mut out);
         }
         put_varint(&mut out, self.series.len() as u64);
         for series in &self.series {
@@ -178,7 +209,10 @@ impl Footer {
             put_varint(&mut out, u64::from(series.group));
             put_varint(&mut out, u64::from(series.position));
             let group = self.groups.get(series.group as usize);
-            put_stats(&mut out, &group.map(|group| group.facts).unwrap_or_default(), &series.stats);
+            match group {
+                Some(group) if group.is_bare() => put_only(&mut out, &series.stats),
+                _ => put_stats(&mut out, &group.map(|group| group.facts).unwrap_or_default(), &series.stats),
+            }
         }
         out
     }
@@ -208,12 +242,15 @@ impl Footer {
             let Some(known) = groups.get(group as usize) else {
                 return Err(reader.error("series", "its group is missing"));
             };
-            let stats = take_stats(&mut reader, &known.facts)?;
+            let is_bare = known.is_bare();
+            let stats =
+                if is_bare { take_only(&mut reader, &known.facts)? } else { take_stats(&mut reader, &known.facts)? };
             series.push(SeriesRef { metric, group, position, stats });
         }
         if !series.is_sorted_by(|a, b| a.metric < b.metric) {
             return Err(reader.error("series", "the metrics are not sorted"));
         }
+        check_bare(&reader, &groups, &series)?;
         reader.finish("footer")?;
         Ok(Self { level, logs, meta, groups, series })
     }
@@ -224,28 +261,33 @@ fn decode_groups(reader: &mut Reader<'_>, logs: usize, first_group_at: u64, foot
     let mut groups = Vec::with_capacity(count);
     let mut at = first_group_at;
     for _ in 0..count {
-        let columns = reader.varint("columns length")?;
-        let index = reader.varint("index length")?;
-        let log_rows = (0..logs).map(|_| reader.varint("group rows")).collect::<Decoded<Vec<u64>>>()?;
-        if log_rows.iter().any(|rows| *rows > limits::MAX_GROUP_ROWS) {
-            return Err(reader.error("group rows", "they are beyond the limit"));
-        }
-        let index_at = at.saturating_add(columns);
-        let end = index_at.saturating_add(index);
-        let index_len = u32::try_from(index).ok().filter(|_| end <= footer_at);
-        let index_len = index_len.ok_or_else(|| reader.error("group", "it is longer than its segment"))?;
-        let rows = log_rows.iter().fold(0_u64, |sum, rows| sum.saturating_add(*rows));
-        if rows == 0 {
-            return Err(reader.error("group rows", "there is none"));
-        }
-        let facts = AxisFacts::take(reader, rows)?;
-        groups.push(GroupRef { columns_at: at, index_at, index_len, log_rows, facts });
-        at = end;
+        let group = GroupRef::take(reader, logs, at, footer_at)?;
+        at = group.index_at + u64::from(group.index_len);
+        groups.push(group);
     }
     if at != footer_at {
         return Err(reader.error("group", "the groups do not end where the footer begins"));
     }
     Ok(groups)
+}
+
+/// The metrics of each bare group must be numbered from 0 on: nothing else says how many there are.
+fn check_bare(reader: &Reader<'_>, groups: &[GroupRef], series: &[SeriesRef]) -> Decoded<()> {
+    if !groups.iter().any(GroupRef::is_bare) {
+        return Ok(());
+    }
+    let mut places: Vec<(u32, u32)> = series.iter().map(|series| (series.group, series.position)).collect();
+    places.sort_unstable();
+    let mut members = places.chunk_by(|a, b| a.0 == b.0).peekable();
+    for (number, group) in groups.iter().enumerate() {
+        let here = members.next_if(|members| members.first().is_some_and(|(group, _)| *group as usize == number));
+        let is_counted =
+            || here.is_some_and(|here| here.iter().map(|(_, position)| *position).eq(0..here.len() as u32));
+        if group.is_bare() && !is_counted() {
+            return Err(reader.error("series", "those of a group without an index are not numbered from 0 on"));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -278,6 +320,41 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(Footer::decode(&bytes[..cut], 64, 120).is_err());
         }
+    }
+
+    #[test]
+    fn a_group_of_one_row_needs_no_index() {
+        let bare = || {
+            let mut footer = footer();
+            footer.groups[0].index_at = 64;
+            footer.groups[0].index_len = 0;
+            footer
+        };
+        let decoded = |footer: &Footer| Footer::decode(&footer.encode(), 64, 64);
+        assert_eq!(decoded(&bare()).unwrap(), bare());
+        let ordinary = Footer { groups: vec![GroupRef { index_at: 64, ..footer().groups[0].clone() }], ..footer() };
+        assert_eq!(ordinary.encode().len() - bare().encode().len(), 6 + 2 * (4 + 2 * (2 + 4) + 16));
+        let refused = |change: &dyn Fn(&mut Footer)| {
+            let mut footer = bare();
+            change(&mut footer);
+            decoded(&footer).unwrap_err().problem
+        };
+        let rows = "it has no index, and columns or more than one row";
+        assert_eq!(refused(&|footer| footer.groups[0].log_rows = vec![2]), rows);
+        assert_eq!(refused(&|footer| footer.groups[0].index_at = 65), "it is longer than its segment");
+        let mut columns = bare();
+        columns.groups[0].index_at = 65;
+        assert_eq!(Footer::decode(&columns.encode(), 64, 65).unwrap_err().problem, rows);
+        let numbers = "those of a group without an index are not numbered from 0 on";
+        assert_eq!(refused(&|footer| footer.series[1].position = 2), numbers);
+        assert_eq!(refused(&|footer| footer.series[0].position = 1), numbers);
+        assert_eq!(refused(&|footer| footer.series.clear()), numbers);
+        assert_eq!(refused(&|footer| footer.groups.push(footer.groups[0].clone())), numbers);
+        // Of several groups each is counted for itself.
+        let mut two = bare();
+        two.groups.push(two.groups[0].clone());
+        two.series[1] = SeriesRef { group: 1, position: 0, ..two.series[1].clone() };
+        assert_eq!(decoded(&two).unwrap(), two);
     }
 
     #[test]

@@ -12,6 +12,11 @@
 //!             first value, last value
 //!             without flag 2: the latest point
 //!             with flag 1: the points with the smallest and the largest value, sum f64, sum of squares f64
+//!
+//! of an axis of one row whose group has no index:
+//! facts:      step zigzag, timestamp zigzag
+//! statistics: flags u8: 8 as above, value
+//!
 //! point:      step and timestamp minus the first's, zigzag each, value
 //! summary:    count varint, flags u8 as above without 2, with flag 4: NaN count varint
 //!             latest: step and timestamp minus those of the summary before (0 for the first), zigzag each, value
@@ -60,6 +65,23 @@ impl AxisFacts {
         put_zigzag(out, self.last.1.wrapping_sub(self.first.1));
         put_range(out, self.first.0, self.steps);
         put_range(out, self.first.1, self.timestamps);
+    }
+
+    /// The facts of an axis of one row.
+    fn of_row(step: i64, timestamp: i64) -> Self {
+        let row = (step, timestamp);
+        Self { rows: 1, first: row, last: row, steps: (step, step), timestamps: (timestamp, timestamp) }
+    }
+
+    /// Appends the facts of an axis of which it is known that it has one row.
+    pub(super) fn put_row(&self, out: &mut Vec<u8>) {
+        put_zigzag(out, self.first.0);
+        put_zigzag(out, self.first.1);
+    }
+
+    /// Reads what [`Self::put_row`] wrote.
+    pub(super) fn take_row(reader: &mut Reader<'_>) -> Decoded<Self> {
+        Ok(Self::of_row(reader.zigzag("step")?, reader.zigzag("timestamp")?))
     }
 
     pub(crate) fn take(reader: &mut Reader<'_>, rows: u64) -> Decoded<Self> {
@@ -195,6 +217,23 @@ pub(crate) fn take_stats(reader: &mut Reader<'_>, facts: &AxisFacts) -> Decoded<
     Ok(stats)
 }
 
+/// Appends the statistics of the only value of an axis of which it is known that it has one row.
+pub(super) fn put_only(out: &mut Vec<u8>, stats: &Stats) {
+    let Some(only) = stats.first else { return };
+    let singles = codec::is_single(only.value);
+    out.push(flag(singles, SINGLES));
+    put_value(out, singles, only.value);
+}
+
+/// Reads what [`put_only`] wrote.
+pub(super) fn take_only(reader: &mut Reader<'_>, facts: &AxisFacts) -> Decoded<Stats> {
+    let flags = take_flags(reader, SINGLES)?;
+    let value = take_value(reader, flags & SINGLES != 0)?;
+    let mut stats = Stats::default();
+    stats.push(Point::new(facts.first.0, facts.first.1, value));
+    Ok(stats)
+}
+
 /// Appends the summary of a metric; `base` is step and timestamp of the latest point of the one before.
 pub(crate) fn put_summary(out: &mut Vec<u8>, base: &mut (i64, i64), summary: &MetricSummary) {
     put_varint(out, summary.count);
@@ -313,6 +352,22 @@ mod tests {
             let read = take_stats(&mut reader, &facts).unwrap();
             // As text, since NaN differs from itself.
             prop_assert_eq!(format!("{read:?}"), format!("{stats:?}"));
+            if let [point] = points[..] {
+                let mut out = Vec::new();
+                facts.put_row(&mut out);
+                put_only(&mut out, &stats);
+                prop_assert!(out.len() <= 29);
+                let mut reader = Reader::new(&out);
+                prop_assert_eq!(AxisFacts::take_row(&mut reader).unwrap(), facts);
+                prop_assert_eq!(format!("{:?}", take_only(&mut reader, &facts).unwrap()), format!("{stats:?}"));
+                prop_assert!(reader.is_empty());
+                // No other flag says anything about one value.
+                let wide = !codec::is_single(point.value);
+                for flags in (0..=u8::MAX).filter(|flags| flags & !SINGLES != 0) {
+                    let bytes = [&[flags][..], &[0; 8]].concat();
+                    prop_assert!(take_only(&mut Reader::new(&bytes), &facts).is_err(), "{wide}");
+                }
+            }
             let mut base = (5, -7);
             let read = take_summary(&mut reader, &mut base).unwrap();
             prop_assert_eq!(format!("{read:?}"), format!("{summary:?}"));

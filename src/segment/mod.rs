@@ -1,5 +1,6 @@
 //! The points of one run: unsealed in a [`Head`], sealed in segments. Knows no catalog and no other run.
 
+mod bare;
 mod chunks;
 mod count;
 mod head;

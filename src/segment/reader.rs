@@ -4,6 +4,7 @@
 //! is asked for; each checksum is checked before the bytes behind it are used, that of a column when it is first read.
 //! What charts keep is in `kept`.
 
+use super::bare::BareValues;
 use super::kept::Kept;
 use super::place::SegmentPlace;
 use crate::codec;
@@ -13,7 +14,7 @@ use crate::env::{Env, Region};
 use crate::error::{Error, Result};
 use crate::format::header::{FileType, HEADER_LEN, Header, HeaderError};
 use crate::format::index::{AxisColumn, ColumnRef, GroupIndex, can_be_long};
-use crate::format::segment::{Footer, SeriesRef, TRAILER_LEN, Trailer, decode_section, section_len};
+use crate::format::segment::{Footer, GroupRef, SeriesRef, TRAILER_LEN, Trailer, decode_section, section_len};
 use crate::format::{DecodeError, wire};
 use crate::log::header_error;
 use crate::types::{FileId, LogId, RunId};
@@ -30,6 +31,7 @@ pub(crate) struct SegmentReader {
     run_id: RunId,
     footer: Footer,
     groups: Vec<OnceLock<OpenGroup>>,
+    bare: BareValues,
     axes: Mutex<KeptAxes>,
     kept: Kept,
 }
@@ -100,7 +102,9 @@ impl SegmentReader {
         footer: Footer,
     ) -> Self {
         let groups = footer.groups.iter().map(|_| OnceLock::new()).collect();
-        Self { place, region, file_id, run_id, footer, groups, axes: Mutex::default(), kept: Kept::default() }
+        let bare = BareValues::of(&footer, region.len() as u64);
+        let (axes, kept) = (Mutex::default(), Kept::default());
+        Self { place, region, file_id, run_id, footer, groups, bare, axes, kept }
     }
 
     pub(crate) fn place(&self) -> &SegmentPlace {
@@ -156,6 +160,11 @@ impl SegmentReader {
         self.footer.groups.get(group).map(|group| group.log_rows.as_slice()).unwrap_or_default()
     }
 
+    /// Whether a group has neither columns nor an index: what is read of it comes from the footer.
+    pub(crate) fn is_bare(&self, group: usize) -> bool {
+        self.footer.groups.get(group).is_some_and(GroupRef::is_bare)
+    }
+
     pub(crate) fn group_count(&self) -> usize {
         self.groups.len()
     }
@@ -167,6 +176,10 @@ impl SegmentReader {
         };
         if let Some(opened) = slot.get() {
             return Ok(Arc::clone(&opened.index));
+        }
+        if group.is_bare() {
+            let index = || OpenGroup::new(self.bare.index(number, &group.facts, self.file_id));
+            return Ok(Arc::clone(&slot.get_or_init(index).index));
         }
         let wrong = |error: DecodeError| self.corrupt(group.index_at, error.to_string());
         let bytes = self.bytes(group.index_at, u64::from(group.index_len))?;
@@ -199,7 +212,9 @@ impl SegmentReader {
     pub(super) fn bytes(&self, offset: u64, len: u64) -> Result<&[u8]> {
         let range = usize::try_from(offset).ok().zip(usize::try_from(offset.saturating_add(len)).ok());
         let bytes = range.and_then(|(start, end)| self.region.get(start..end));
-        bytes.ok_or_else(|| self.corrupt(offset, "the segment ends before its content does"))
+        bytes
+            .or_else(|| self.bare.bytes(offset, len))
+            .ok_or_else(|| self.corrupt(offset, "the segment ends before its content does"))
     }
 
     /// The bytes of a column, after a look at their checksum.
@@ -350,6 +365,10 @@ impl SegmentReader {
             (None, Some(sisters)) => {
                 out.fill(0);
                 sisters
+            }
+            (None, None) if axis.min == axis.max => {
+                out.fill(axis.min);
+                &[]
             }
             (None, None) => return Err(self.damaged("the rows of a group have no steps or timestamps")),
         };

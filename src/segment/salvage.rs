@@ -22,7 +22,10 @@ pub(crate) fn salvage(region: Region, place: &SegmentPlace, run: RunId) -> Optio
     let file_id = match Header::decode(&region, FileType::Segment) {
         Ok(header) if header.owner == *run.as_bytes() => header.file_id,
         Ok(_) => return None,
-        Err(_) => header::rebuild(&region, FileType::Segment, *run.as_bytes())?,
+        Err(_) => {
+            let likely = [false, true].map(|bare| Header::of_segment(FileId([0; 16]), *run.as_bytes(), bare));
+            likely.iter().find_map(|like| header::rebuild_like(&region, like))?
+        }
     };
     let footer = footer_by_trailer(&region, file_id).or_else(|| footer_at_end(&region, file_id))?;
     Some(SegmentReader::with_footer(region, place.clone(), file_id, run, footer))

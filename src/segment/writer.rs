@@ -4,7 +4,7 @@ use super::count::{ChunkAxis, ChunkColumn};
 use crate::codec::{self, CodecId, Effort};
 use crate::env::{Env, File};
 use crate::error::{Error, IoContext, Result};
-use crate::format::header::{FileType, HEADER_LEN, Header};
+use crate::format::header::{HEADER_LEN, Header};
 use crate::format::index::{AxisChunk, AxisColumn, ColumnRef, GroupIndex};
 use crate::format::segment::{Footer, GroupRef, SeriesRef, Trailer, encode_section};
 use crate::format::stats::AxisFacts;
@@ -49,6 +49,9 @@ pub(crate) struct SegmentWriter {
     /// What the current group's axis is like so far.
     facts: AxisFacts,
     group_at: u64,
+    run_id: RunId,
+    /// Whether a group so far is bare.
+    has_bare: bool,
     groups: Vec<GroupRef>,
     series: Vec<SeriesRef>,
     /// The metric whose values are being pushed, and its statistics so far.
@@ -67,7 +70,7 @@ impl SegmentWriter {
     /// Begins a small segment that will lie in a pack.
     pub(crate) fn in_memory(env: &Env, run_id: RunId, effort: Effort) -> Self {
         let file_id = FileId(env.clock.random_id());
-        let header = Header::new(FileType::Segment, file_id, *run_id.as_bytes());
+        let header = Header::of_segment(file_id, *run_id.as_bytes(), false);
         Self {
             output: None,
             file_id,
@@ -77,6 +80,8 @@ impl SegmentWriter {
             group: GroupIndex::default(),
             facts: AxisFacts::default(),
             group_at: HEADER_LEN as u64,
+            run_id,
+            has_bare: false,
             groups: Vec::new(),
             series: Vec::new(),
             current: None,
@@ -178,6 +183,16 @@ impl SegmentWriter {
     pub(crate) fn end_group(&mut self, log_rows: Vec<u64>) -> Result<()> {
         self.end_series();
         let (group, facts) = (std::mem::take(&mut self.group), std::mem::take(&mut self.facts));
+        // Of one row the footer says all. Columns that have left the buffer stay, with their index.
+        if facts.rows == 1
+            && let Some(start) = self.group_at.checked_sub(self.buffer_at)
+        {
+            self.buffer.truncate(start as usize);
+            self.has_bare = true;
+            let at = self.group_at;
+            self.groups.push(GroupRef { columns_at: at, index_at: at, index_len: 0, log_rows, facts });
+            return Ok(());
+        }
         let index_at = self.at();
         let section = encode_section(self.file_id, index_at, &group.encode());
         self.buffer.extend_from_slice(&section);
@@ -187,8 +202,16 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Appends footer and trailer.
-    fn end(&mut self, written: Written) {
+    /// Writes the header anew if it did not know of bare groups; appends footer and trailer.
+    fn end(&mut self, written: Written) -> Result<()> {
+        if self.has_bare {
+            let header = Header::of_segment(self.file_id, *self.run_id.as_bytes(), true).encode();
+            match (&self.output, self.buffer.get_mut(..HEADER_LEN)) {
+                (_, Some(start)) if self.buffer_at == 0 => start.copy_from_slice(&header),
+                (Some(output), _) => output.file.write_at(&header, 0).at(&output.temporary, "write")?,
+                (None, _) => {}
+            }
+        }
         let footer_offset = self.at();
         let mut series = std::mem::take(&mut self.series);
         series.sort_by(|a, b| a.metric.cmp(&b.metric));
@@ -199,11 +222,12 @@ impl SegmentWriter {
         self.buffer.extend_from_slice(&section);
         let trailer = Trailer { footer_offset, footer_len: section.len() as u32 };
         self.buffer.extend_from_slice(&trailer.encode(self.file_id));
+        Ok(())
     }
 
     /// Writes footer and trailer, makes the file durable, names it, and makes the name durable.
     pub(crate) fn finish(mut self, written: Written) -> Result<PathBuf> {
-        self.end(written);
+        self.end(written)?;
         self.spill()?;
         let Some(output) = &mut self.output else {
             return Err(Error::invalid("segment", "it was begun in memory and has no file"));
@@ -218,9 +242,9 @@ impl SegmentWriter {
     }
 
     /// The bytes of a segment that was begun in memory.
-    pub(crate) fn into_bytes(mut self, written: Written) -> Vec<u8> {
-        self.end(written);
-        std::mem::take(&mut self.buffer)
+    pub(crate) fn into_bytes(mut self, written: Written) -> Result<Vec<u8>> {
+        self.end(written)?;
+        Ok(std::mem::take(&mut self.buffer))
     }
 }
 

@@ -306,7 +306,7 @@ impl Shared {
         }
         let mut segment = SegmentWriter::in_memory(&self.env, *run, Effort::Compact);
         seal(&content.head, self.options.chunk_rows, &mut segment)?;
-        let bytes = segment.into_bytes(Written { logs: vec![*id], meta: state.encode() });
+        let bytes = segment.into_bytes(Written { logs: vec![*id], meta: state.encode() })?;
         self.forget_log(*run, *id);
         self.reuse(content.head);
         if bytes.len() as u64 > MAX_PIECE_BYTES {

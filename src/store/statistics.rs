@@ -219,6 +219,10 @@ fn count_artifacts(shared: &Shared, dir: &Path, all: &mut StoreStatistics) -> Re
 
 fn count_columns(segment: &SegmentReader, all: &mut StoreStatistics, codecs: &mut Codecs) {
     for number in 0..segment.group_count() {
+        // A bare group has no column.
+        if segment.is_bare(number) {
+            continue;
+        }
         let Ok(index) = segment.group(number) else { continue };
         let mut add = |kind, column: &crate::format::index::ColumnRef, rows: u32| {
             let (chunks, all_rows, bytes) = codecs.entry((kind, column.codec)).or_default();

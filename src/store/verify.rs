@@ -401,6 +401,11 @@ impl SegmentCheck {
     /// this was found. `None` at the end.
     pub(super) fn next(&mut self) -> Option<(u64, Result<()>)> {
         while self.group < self.segment.group_count() {
+            // Of a bare group nothing lies outside the footer.
+            if self.segment.is_bare(self.group) {
+                self.group += 1;
+                continue;
+            }
             let index = match self.segment.group(self.group) {
                 Ok(index) => index,
                 Err(error) => {

@@ -28,7 +28,7 @@ fn expected() -> String {
 }
 
 /// No background thread, and deleted runs stay.
-fn quiet() -> StoreOptions {
+pub(crate) fn quiet() -> StoreOptions {
     StoreOptions::new().background(false).deleted_retention(Duration::MAX)
 }
 
@@ -51,7 +51,7 @@ fn point_line(metric: &str, point: Point) -> String {
 }
 
 /// Everything in a store through the public interface.
-fn dump(store: &Store) -> String {
+pub(crate) fn dump(store: &Store) -> String {
     let mut out = String::new();
     for e in store.experiments().unwrap() {
         let (stage, name) = (stage(e.lifecycle_stage), quote(&e.name));
@@ -133,7 +133,7 @@ pub(crate) fn python_dump(store: &Path) -> Option<String> {
     run_python(&[], store)
 }
 
-fn run_python(options: &[&str], store: &Path) -> Option<String> {
+pub(crate) fn run_python(options: &[&str], store: &Path) -> Option<String> {
     let program = tests().join("reader/dump.py");
     let ran = Command::new("python3").arg("-B").arg(program).args(options).arg(store).output();
     let Ok(output) = ran else {
@@ -147,7 +147,7 @@ fn run_python(options: &[&str], store: &Path) -> Option<String> {
 
 /// Compares line by line. Returns how many numbers the reader in Python had to leave out, since only Pcodec could read
 /// them.
-fn compare(python: &str, engine: &str) -> usize {
+pub(crate) fn compare(python: &str, engine: &str) -> usize {
     let mut unread = 0;
     let (python, engine): (Vec<_>, Vec<_>) = (python.lines().collect(), engine.lines().collect());
     for (ours, theirs) in python.iter().zip(&engine) {
@@ -301,6 +301,8 @@ fn the_second_reader_agrees_on_packs() {
     let engine = dump(&StoreOptions::new().read_only(true).open(scene.path()).unwrap());
     let Some(python) = python_dump(&scene.path()) else { return };
     compare(&python, &engine);
+    let Some(forms) = run_python(&["--forms"], &scene.path()) else { return };
+    assert!(forms.lines().any(|form| form.starts_with("only value")), "a run with one row");
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -14,6 +14,7 @@ mod data_model;
 mod flips;
 mod folder;
 mod golden;
+mod golden_bare;
 mod golden_models;
 mod logged_models;
 mod longest;

@@ -9,7 +9,7 @@ from struct import pack, unpack
 from zlib import crc32
 
 from columns import Cursor, decode, forms, need, stride, wrap
-from facts import check_stats, facts_of, read_facts
+from facts import check_stats, facts_of, read_facts, read_only
 
 try:
     from compression.zstd import decompress  # Python 3.14
@@ -18,7 +18,7 @@ except ImportError:
 
 MAGIC = {"store": b"TWSTORE\x8a", "experiment": b"TWEXPER\x8a", "log": b"TWLOG\0\0\x8a", "segment": b"TWSEGM\0\x8a",
          "catalog": b"TWCATAL\x8a", "pack": b"TWPACK\0\x8a", "model": b"TWMODEL\x8a"}
-KNOWN = {"store": 1}  # Features that a reader must know.
+KNOWN = {"store": 1, "segment": 1}  # Features that a reader must know.
 class File:
     """The bytes of a file whose header was checked."""
     def __init__(self, path, kind, owner=bytes(16), piece=None):
@@ -26,8 +26,8 @@ class File:
             self.data = file.read()[slice(*piece or (None,))]
         head = self.data[:64]
         need(head[:8] == MAGIC[kind] and pack("<I", crc32(head[:60])) == head[60:], "header of the file")
-        features, = unpack("<I", head[20:24])
-        need(head[8:10] == b"\1\0" and not features & ~KNOWN.get(kind, 0), "an unknown version, or a feature to be known")
+        self.features, = unpack("<I", head[20:24])
+        need(head[8:10] == b"\1\0" and not self.features & ~KNOWN.get(kind, 0), "an unknown version, or a feature to be known")
         self.id = head[24:40]
         need(owner is None or head[40:56] == owner, "the file of another run")
     def crc(self, offset, data=b""):
@@ -152,6 +152,11 @@ def read_segment(path, owner, piece=None):
     source.change_all(footer.bytes(footer.varint()))
     for _ in range(footer.varint()):
         columns, index, rows = footer.varint(), footer.varint(), sum(footer.varint() for _ in source.logs)
+        if not index:
+            need(file.features and not columns and rows == 1, "a group without an index that is not bare")
+            facts.append([facts_of([footer.zigzag()]) for _ in range(2)])
+            groups.append(BareGroup(facts[-1]))
+            continue
         groups.append(read_group(file, at, file.section(at + columns, index), groups))
         facts.append(read_facts(footer))
         for which, told in enumerate(facts[-1]):
@@ -161,13 +166,17 @@ def read_segment(path, owner, piece=None):
         at += columns + index
     need(at == footer_at, "the groups do not end at the footer")
     for _ in range(footer.varint()):
-        metric, number = footer.text(), footer.varint()
-        chunks = groups[number].points(footer.varint())
-        check_stats(footer, facts[number], chunks)
+        metric, number, position = footer.text(), footer.varint(), footer.varint()
+        is_bare = isinstance(groups[number], BareGroup)
+        chunks = groups[number].take(position, read_only(footer)) if is_bare else groups[number].points(position)
+        is_bare or check_stats(footer, facts[number], chunks)
         need(not source.points or metric.encode() > max(source.points).encode(), "the metrics are not sorted")
         for steps, times, bits in chunks:
             source.add(metric, steps, times, bits)
     need(not footer.more(), "bytes after the footer")
+    bare = [group for group in groups if isinstance(group, BareGroup)]
+    need(bool(bare) == bool(file.features), "what the header says of bare groups")
+    need(all(group.taken and group.taken == set(range(len(group.taken))) for group in bare), "metrics of a bare group")
     return source
 
 class Group:
@@ -176,6 +185,15 @@ class Group:
         self.axes, self.series = [], []
     def points(self, position):
         return [(*axis, values) for axis, values in zip(self.axes, self.series[position])]
+
+class BareGroup:
+    """A row of which the footer says all."""
+    def __init__(self, facts):
+        self.axes, self.taken = [tuple([numbers[0]] for numbers in facts)], set()
+    def take(self, position, bits):
+        need(position not in self.taken, "two metrics in one place")
+        self.taken.add(position)
+        return [(*self.axes[0], [bits])]
 
 def read_group(file, at, index, groups):
     def column(n, form):

@@ -49,6 +49,10 @@ fn forge_segment(original: &[u8], bytes: &[u8]) -> (Vec<u8>, usize) {
     let footer = decode_section(id, footer_at, &original[footer_at as usize..trailer_at]).unwrap();
     let mut footer = Footer::decode(&footer, HEADER_LEN as u64, footer_at).unwrap();
     let indexes = footer.groups.iter().map(|group| {
+        // A bare group has neither columns nor an index that could be edited.
+        if group.is_bare() {
+            return GroupIndex::default();
+        }
         let section = &original[group.index_at as usize..][..group.index_len as usize];
         let raw = decode_section(id, group.index_at, section).unwrap();
         GroupIndex::decode(&raw, group.columns_at, group.index_at).unwrap()
@@ -60,6 +64,10 @@ fn forge_segment(original: &[u8], bytes: &[u8]) -> (Vec<u8>, usize) {
     let (mut part, mut unpacked) = (1 + indexes.len(), 0);
     for (number, (group, mut index)) in footer.groups.iter_mut().zip(indexes).enumerate() {
         group.columns_at = out.len() as u64;
+        if group.is_bare() {
+            group.index_at = group.columns_at;
+            continue;
+        }
         for column in columns_of(&mut index) {
             let old = &original[column.offset as usize..][..column.len as usize];
             let new = edits.apply(part, old);

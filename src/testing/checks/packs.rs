@@ -40,7 +40,7 @@ fn sample() -> &'static Sample {
                     segment.end_group(vec![steps.len() as u64]).unwrap();
                 }
                 let log = LogId { created_us: number.into(), salt: 1 };
-                (run, segment.into_bytes(Written { logs: vec![log], meta: Vec::new() }))
+                (run, segment.into_bytes(Written { logs: vec![log], meta: Vec::new() }).unwrap())
             })
             .collect();
         let mut pack = PackWriter::create(&env, Path::new(PATH), EXPERIMENT).unwrap();
