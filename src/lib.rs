@@ -48,7 +48,7 @@ pub use store::{
     StoreStatistics, VerifyReport, View,
 };
 pub use types::{
-    Artifact, Columns, DatasetInput, Experiment, ExperimentId, ExperimentName, LifecycleStage, LoggedModel,
+    Artifact, Columns, DatasetInput, Experiment, ExperimentId, ExperimentName, KeyMap, LifecycleStage, LoggedModel,
     LoggedModelId, LoggedModelStatus, MetricKey, MetricSummary, ModelLink, ModelMetric, ModelStage, ModelVersion,
     ModelVersionStatus, NewLoggedModel, NewModel, NewModelVersion, NewRun, ParamKey, Point, RegisteredModel, Run,
     RunId, RunName, RunStatus, Stats, StatusCause, TagKey,

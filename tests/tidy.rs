@@ -127,7 +127,7 @@ fn the_public_list_grows_only_on_purpose() {
     }
     names.sort();
     let expected = "AppendMode Artifact ArtifactFile Artifacts BandColumn Bands Chart ChartAxis ChartColumn ChartOptions ChartPoint CodecStatistics Columns CompactionReport Compression Damage DatasetInput Durability \
-        Error ErrorKind Experiment ExperimentId ExperimentName Filter Follower Histogram Incident LifecycleStage LoggedModel LoggedModelId LoggedModelStatus Loss Metric MetricKey MetricQuery \
+        Error ErrorKind Experiment ExperimentId ExperimentName Filter Follower Histogram Incident KeyMap LifecycleStage LoggedModel LoggedModelId LoggedModelStatus Loss Metric MetricKey MetricQuery \
         MetricSummary ModelLink ModelMetric ModelOrder ModelStage ModelVersion ModelVersionStatus NewLoggedModel NewModel NewModelVersion NewRun Order Page ParamKey Point Progress Query RegisteredModel Repair RepairReport Result Row Run RunFilter RunId RunName RunOrder RunPage RunQuery RunStatus RunWriter Searchable Smoothing Snapshot \
         Stats StatusCause Store StoreOptions StoreStatistics TagKey VerifyReport View";
     assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());

@@ -9,9 +9,8 @@ use crate::format::catalog_index::{ColumnKind, ColumnRef, GroupRef, Piece, Root,
 use crate::format::catalog_records::put_blocks;
 use crate::format::record::{Change, Meta, cause_number, status_number};
 use crate::format::wire::{crc, crc_seed};
-use crate::types::{FileId, MetricSummary, Run, RunId};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use crate::types::{FileId, KeyMap, MetricSummary, Run, RunId};
+use std::collections::{BTreeSet, HashMap};
 
 /// Summaries of metrics in a group: some twenty MiB when they are decoded, as they are when its runs change.
 const MAX_VALUES: usize = 1 << 18;
@@ -34,7 +33,7 @@ impl<'a> Source<'a> {
     fn new(entry: &'a RunEntry) -> Option<Self> {
         let EntryState::Settled(summary) = &entry.state else { return None };
         let state = RunState::from_records(&Meta::decode_all(&summary.meta).ok()?);
-        let run = state.to_run(entry.run_id, entry.experiment_id, BTreeMap::new());
+        let run = state.to_run(entry.run_id, entry.experiment_id, KeyMap::default());
         let records = state.datasets().into_iter().map(|dataset| Meta { at_us: 0, change: Change::Dataset(dataset) });
         let datasets = Meta::encode_all(&records.collect::<Vec<_>>());
         let parent = run.parent.map(|parent| parent.to_string()).unwrap_or_default();
@@ -162,7 +161,7 @@ fn lay_out(sources: &[Source<'_>], out: &mut Output, number: &dyn Fn(&str) -> u3
         let (first, second) = metric(&column.rows, &column.values, sources.len());
         columns.push(out.column(ColumnKind::Metric, number(name), &first, &second)?);
     }
-    type Map = for<'a> fn(&'a Source<'_>) -> &'a BTreeMap<Arc<str>, String>;
+    type Map = for<'a> fn(&'a Source<'_>) -> &'a KeyMap<String>;
     let maps: [(ColumnKind, Map); 2] =
         [(ColumnKind::Param, |source| &source.run.params), (ColumnKind::Tag, |source| &source.run.tags)];
     for (kind, of) in maps {

@@ -171,6 +171,10 @@ impl Index {
 
     /// A name by its number, made once for all who ask.
     pub(super) fn shared_name(&self, key: u32) -> Result<Option<Arc<str>>> {
+        let made = self.names.get().and_then(|names| names.get(key as usize)?.get());
+        if let Some(name) = made {
+            return Ok(Some(Arc::clone(name)));
+        }
         let keys = self.keys()?;
         let names = self.names.get_or_init(|| (0..keys.distinct()).map(|_| OnceLock::new()).collect());
         let Some((slot, name)) = names.get(key as usize).zip(keys.text(key as usize)) else { return Ok(None) };
@@ -305,16 +309,23 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// The place of a column among [`Self::columns`].
+    pub(crate) fn place(&self, kind: ColumnKind, key: u32) -> Option<usize> {
+        self.directory.columns.binary_search_by_key(&(kind, key), |column| (column.kind, column.key)).ok()
+    }
+
+    fn take_at<T>(&self, place: usize, take: impl FnOnce(&mut Reader<'a>, usize) -> Decoded<T>) -> Result<T> {
+        let bytes = self.part(place, false)?;
+        let piece = self.directory.columns.get(place).map_or(Piece::default(), |column| column.first);
+        self.index.decode(&piece, bytes, |reader| take(reader, self.rows()))
+    }
+
     fn take<T>(
         &self,
         (kind, key): (ColumnKind, u32),
         take: impl FnOnce(&mut Reader<'a>, usize) -> Decoded<T>,
     ) -> Result<Option<T>> {
-        let found = self.directory.columns.binary_search_by_key(&(kind, key), |column| (column.kind, column.key));
-        let Ok(at) = found else { return Ok(None) };
-        let bytes = self.part(at, false)?;
-        let piece = self.directory.columns.get(at).map_or(Piece::default(), |column| column.first);
-        self.index.decode(&piece, bytes, |reader| take(reader, self.rows())).map(Some)
+        self.place(kind, key).map(|place| self.take_at(place, take)).transpose()
     }
 
     pub(crate) fn numbers(&self, attribute: u32) -> Result<Option<NumberColumn<'a>>> {
@@ -326,7 +337,11 @@ impl<'a> Group<'a> {
     }
 
     pub(crate) fn texts(&self, kind: ColumnKind, key: u32) -> Result<Option<TextColumn<'a>>> {
-        self.take((kind, key), |reader, rows| {
+        self.place(kind, key).map(|place| self.texts_at(place)).transpose()
+    }
+
+    pub(crate) fn texts_at(&self, place: usize) -> Result<TextColumn<'a>> {
+        self.take_at(place, |reader, rows| {
             let present = take_present(reader, rows)?;
             let values = take_texts(reader, present.count)?;
             Ok(TextColumn { present, values })
@@ -334,8 +349,8 @@ impl<'a> Group<'a> {
     }
 
     /// The latest values of a metric.
-    pub(crate) fn metric(&self, key: u32) -> Result<Option<FloatColumn<'a>>> {
-        self.take((ColumnKind::Metric, key), |reader, rows| {
+    pub(crate) fn metric_at(&self, place: usize) -> Result<FloatColumn<'a>> {
+        self.take_at(place, |reader, rows| {
             let present = take_present(reader, rows)?;
             let values = take_floats(reader, present.count, None)?;
             Ok(FloatColumn { present, values })
@@ -343,12 +358,10 @@ impl<'a> Group<'a> {
     }
 
     /// What else is known of a metric.
-    pub(crate) fn metric_rest(&self, key: u32, latest: &FloatColumn<'a>) -> Result<MetricRest<'a>> {
-        let found = |column: &ColumnRef| (column.kind, column.key);
-        let at = self.directory.columns.binary_search_by_key(&(ColumnKind::Metric, key), found).unwrap_or(usize::MAX);
-        let piece = self.directory.columns.get(at).map_or(Piece::default(), |column| column.second);
+    pub(crate) fn metric_rest(&self, place: usize, latest: &FloatColumn<'a>) -> Result<MetricRest<'a>> {
+        let piece = self.directory.columns.get(place).map_or(Piece::default(), |column| column.second);
         let len = latest.present.count;
-        self.index.decode(&piece, self.part(at, true)?, |reader| {
+        self.index.decode(&piece, self.part(place, true)?, |reader| {
             Ok(MetricRest {
                 count: take_numbers(reader, len)?,
                 nan_count: take_numbers(reader, len)?,

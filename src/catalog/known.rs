@@ -3,8 +3,7 @@
 use super::run_state::RunState;
 use crate::format::catalog::{EntryState, RunEntry, Summary};
 use crate::format::record::Meta;
-use crate::types::{ExperimentId, Run, RunId};
-use std::collections::BTreeMap;
+use crate::types::{ExperimentId, KeyMap, Run, RunId};
 
 /// A run that an entry behind the index speaks of.
 #[derive(Clone, Debug)]
@@ -50,7 +49,7 @@ impl Known {
     /// Whether this is what is known of the run, its metrics apart.
     pub(super) fn tells_as(&self, run: &Run) -> bool {
         let KnownState::Settled(settled) = &self.state else { return false };
-        let bare = |run: &Run| Run { metrics: BTreeMap::new(), ..run.clone() };
+        let bare = |run: &Run| Run { metrics: KeyMap::default(), ..run.clone() };
         bare(&settled.run) == bare(run)
     }
 

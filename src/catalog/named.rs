@@ -6,12 +6,10 @@ use crate::format::catalog_index::{ColumnKind, attribute};
 use crate::search::{NAME_TAG, PARENT_TAG, USER_TAG};
 
 impl<'a> Group<'a> {
-    /// A metric by its name: its key and its latest values.
-    pub(super) fn metric_named(&self, name: &str) -> Result<Option<(u32, FloatColumn<'a>)>> {
-        match self.index().key(name)? {
-            Some(key) => Ok(self.metric(key)?.map(|column| (key, column))),
-            None => Ok(None),
-        }
+    /// A metric by its name: the place of its column, and its latest values.
+    pub(super) fn metric_named(&self, name: &str) -> Result<Option<(usize, FloatColumn<'a>)>> {
+        let place = self.index().key(name)?.and_then(|key| self.place(ColumnKind::Metric, key));
+        place.map(|place| Ok((place, self.metric_at(place)?))).transpose()
     }
 
     fn texts_named(&self, kind: ColumnKind, name: &str) -> Result<Option<TextColumn<'a>>> {

@@ -100,8 +100,8 @@ fn column_of<'a>(group: &Group<'a>, field: &Field) -> Result<TermColumn<'a>> {
                 None => None,
                 Some((name, statistic)) => match group.metric_named(name)? {
                     None => None,
-                    Some((key, column)) => {
-                        let values = values_of(group, key, &column, *statistic)?;
+                    Some((place, column)) => {
+                        let values = values_of(group, place, &column, *statistic)?;
                         Some((column.present, values))
                     }
                 },

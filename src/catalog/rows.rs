@@ -8,17 +8,52 @@ use crate::format::catalog_index::{ColumnKind, ColumnRef, attribute};
 use crate::format::record::{Change, Meta, take_cause, take_status};
 use crate::format::wire::Reader;
 use crate::types::{
-    DatasetInput, ExperimentId, LifecycleStage, MetricSummary, ModelLink, Point, Run, RunId, RunStatus, StatusCause,
-    split_links,
+    DatasetInput, ExperimentId, KeyMap, LifecycleStage, MetricSummary, ModelLink, Point, Run, RunId, RunStatus,
+    StatusCause, split_links,
 };
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Values of a run by their names.
-type Named<T> = Vec<(Arc<str>, T)>;
 
 /// Room for so many values of a run is taken at once.
 const MAX_AHEAD: usize = 64;
+
+/// Values of some rows by key, as they come: column by column, and columns ascend by key.
+struct Gathered<T> {
+    keys: Vec<Arc<str>>,
+    rows: Vec<RowValues<T>>,
+}
+
+struct RowValues<T> {
+    /// Its keys, if it lacks some of all.
+    own_keys: Option<Vec<Arc<str>>>,
+    values: Vec<T>,
+}
+
+impl<T> Gathered<T> {
+    /// Adds a column: for each row what `take` makes of what is there.
+    fn add<U>(&mut self, key: &Arc<str>, found: impl Iterator<Item = Option<U>>, take: impl Fn(U) -> T) {
+        for (row, found) in self.rows.iter_mut().zip(found) {
+            match found {
+                Some(found) => {
+                    row.values.push(take(found));
+                    row.own_keys.iter_mut().for_each(|keys| keys.push(Arc::clone(key)));
+                }
+                None => _ = row.own_keys.get_or_insert_with(|| self.keys.clone()),
+            }
+        }
+        self.keys.push(Arc::clone(key));
+    }
+
+    /// One map a row. Those that have all keys share them.
+    fn into_maps(self) -> impl Iterator<Item = KeyMap<T>> {
+        // A table of keys that is forged may have them in any order.
+        let ascends = self.keys.is_sorted_by(|a, b| a < b);
+        let shared: Arc<[Arc<str>]> = self.keys.into();
+        self.rows.into_iter().map(move |row| {
+            let keys = row.own_keys.map_or_else(|| Arc::clone(&shared), Arc::from);
+            if ascends { KeyMap::from_parts(keys, row.values) } else { keys.iter().cloned().zip(row.values).collect() }
+        })
+    }
+}
 
 /// The columns of what every run has, and some of what it may have.
 pub(crate) struct Attributes<'a> {
@@ -96,11 +131,11 @@ impl<'a> Attributes<'a> {
             end_time: number(self.end.as_ref(), row),
             lifecycle_stage: if deleted_at.is_some() { LifecycleStage::Deleted } else { LifecycleStage::Active },
             deleted_at,
-            params: BTreeMap::new(),
-            tags: BTreeMap::new(),
+            params: KeyMap::default(),
+            tags: KeyMap::default(),
             datasets,
             models,
-            metrics: BTreeMap::new(),
+            metrics: KeyMap::default(),
         }
     }
 }
@@ -118,49 +153,43 @@ impl<'a> Group<'a> {
     }
 
     /// What is known of each metric of these rows, by name. Column by column: the values of a run lie far from each other.
-    fn summaries(&self, rows: &[usize]) -> Result<Vec<Named<MetricSummary>>> {
+    fn summaries(&self, rows: &[usize]) -> Result<Gathered<MetricSummary>> {
         let mut all = self.room(ColumnKind::Metric, rows);
-        for column in self.columns_of(ColumnKind::Metric) {
-            let Some(latest) = self.metric(column.key)? else { continue };
+        for (place, column) in self.columns_of(ColumnKind::Metric) {
+            let latest = self.metric_at(place)?;
             if !rows.iter().any(|row| latest.present.has(*row)) {
                 continue;
             }
-            let name = self.shared_name(column.key)?;
-            let rest = self.metric_rest(column.key, &latest)?;
-            for (metrics, row) in all.iter_mut().zip(rows) {
-                if let Some(at) = latest.present.place(*row) {
-                    metrics.push((Arc::clone(&name), summary_at(&latest, &rest, at)));
-                }
-            }
+            let rest = self.metric_rest(place, &latest)?;
+            let places = rows.iter().map(|row| latest.present.place(*row));
+            all.add(&self.shared_name(column.key)?, places, |at| summary_at(&latest, &rest, at));
         }
         Ok(all)
     }
 
     /// The params or tags of these rows, by key.
-    fn pairs(&self, kind: ColumnKind, rows: &[usize]) -> Result<Vec<Named<String>>> {
+    fn pairs(&self, kind: ColumnKind, rows: &[usize]) -> Result<Gathered<String>> {
         let mut all = self.room(kind, rows);
-        for column in self.columns_of(kind) {
-            let Some(texts) = self.texts(kind, column.key)? else { continue };
+        for (place, column) in self.columns_of(kind) {
+            let texts = self.texts_at(place)?;
             if !rows.iter().any(|row| texts.present.has(*row)) {
                 continue;
             }
-            let name = self.shared_name(column.key)?;
-            for (pairs, row) in all.iter_mut().zip(rows) {
-                if let Some(value) = texts.get(*row) {
-                    pairs.push((Arc::clone(&name), value.to_owned()));
-                }
-            }
+            let values = rows.iter().map(|row| texts.get(*row));
+            all.add(&self.shared_name(column.key)?, values, str::to_owned);
         }
         Ok(all)
     }
 
-    fn columns_of(&self, kind: ColumnKind) -> impl Iterator<Item = &'a ColumnRef> + use<'a> {
-        self.columns().iter().filter(move |column| column.kind == kind)
+    /// The columns of a kind, each with its place.
+    fn columns_of(&self, kind: ColumnKind) -> impl Iterator<Item = (usize, &'a ColumnRef)> + use<'a> {
+        self.columns().iter().enumerate().filter(move |(_, column)| column.kind == kind)
     }
 
-    fn room<T>(&self, kind: ColumnKind, rows: &[usize]) -> Vec<Named<T>> {
+    fn room<T>(&self, kind: ColumnKind, rows: &[usize]) -> Gathered<T> {
         let columns = self.columns_of(kind).count().min(MAX_AHEAD);
-        rows.iter().map(|_| Vec::with_capacity(columns)).collect()
+        let row = || RowValues { own_keys: None, values: Vec::with_capacity(columns) };
+        Gathered { keys: Vec::with_capacity(columns), rows: rows.iter().map(|_| row()).collect() }
     }
 
     /// The runs of these rows, in their order.
@@ -169,12 +198,10 @@ impl<'a> Group<'a> {
         let ids = self.ids()?;
         let id = |row: usize| RunId::from_bytes(ids.get(row).copied().unwrap_or_default());
         let mut runs: Vec<Run> = rows.iter().map(|row| attributes.run(id(*row), *row)).collect();
-        // Columns ascend by key, so that each map is built from sorted pairs.
         let (params, tags) = (self.pairs(ColumnKind::Param, rows)?, self.pairs(ColumnKind::Tag, rows)?);
-        for (((run, params), tags), metrics) in runs.iter_mut().zip(params).zip(tags).zip(self.summaries(rows)?) {
-            run.params = params.into_iter().collect();
-            run.tags = tags.into_iter().collect();
-            run.metrics = metrics.into_iter().collect();
+        let maps = params.into_maps().zip(tags.into_maps()).zip(self.summaries(rows)?.into_maps());
+        for (run, maps) in runs.iter_mut().zip(maps) {
+            ((run.params, run.tags), run.metrics) = maps;
         }
         Ok(runs)
     }
@@ -196,9 +223,10 @@ impl<'a> Group<'a> {
     pub(crate) fn entries(&self, rows: &[usize]) -> Result<Vec<RunEntry>> {
         let (briefs, records) = (self.briefs(rows.iter().copied())?, self.records(rows)?);
         let mut entries = Vec::with_capacity(rows.len());
-        for ((brief, metrics), meta) in briefs.into_iter().zip(self.summaries(rows)?).zip(records) {
+        for ((brief, metrics), meta) in briefs.into_iter().zip(self.summaries(rows)?.into_maps()).zip(records) {
             let Brief { run_id, experiment_id, state } = brief;
             let tidy = matches!(state, BriefState::Settled { tidy: true, .. });
+            let metrics = metrics.iter().map(|(name, summary)| (Arc::clone(name), *summary)).collect();
             let state = EntryState::Settled(Summary { tidy, meta, metrics });
             entries.push(RunEntry { run_id, experiment_id, state });
         }

@@ -6,10 +6,9 @@
 
 use crate::format::record::{Change, Meta};
 use crate::types::{
-    DatasetInput, ExperimentId, LifecycleStage, MetricSummary, Run, RunId, RunStatus, StatusCause, split_links,
+    DatasetInput, ExperimentId, KeyMap, LifecycleStage, MetricSummary, Run, RunId, RunStatus, StatusCause, split_links,
 };
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// A value and the time of the change that set it.
 type Dated<T> = (u64, T);
@@ -188,19 +187,14 @@ impl RunState {
     }
 
     /// The run as readers see it. `experiment_id` is where its files lie.
-    pub(crate) fn to_run(
-        &self,
-        id: RunId,
-        experiment_id: ExperimentId,
-        metrics: BTreeMap<Arc<str>, MetricSummary>,
-    ) -> Run {
+    pub(crate) fn to_run(&self, id: RunId, experiment_id: ExperimentId, metrics: KeyMap<MetricSummary>) -> Run {
         let (start_time, user, parent) = match self.created.as_ref().map(|record| &record.change) {
             Some(Change::Created { start_time, user, parent, .. }) => (*start_time, user.clone(), *parent),
             _ => (0, String::new(), None),
         };
         let (status, status_cause, end_time) = self.status.map(|(_, status)| status).unwrap_or_default();
         let deleted_at = self.deleted_at();
-        let tags = self.tags.iter().filter_map(|(key, (_, value))| Some((key.as_str().into(), value.clone()?)));
+        let tags = self.tags.iter().filter_map(|(key, (_, value))| Some((key.as_str(), value.clone()?)));
         let (datasets, models) = split_links(self.datasets());
         Run {
             id,
@@ -215,7 +209,7 @@ impl RunState {
             end_time: end_time.filter(|_| status.is_ended()),
             lifecycle_stage: if deleted_at.is_some() { LifecycleStage::Deleted } else { LifecycleStage::Active },
             deleted_at,
-            params: self.params.iter().map(|(key, (_, value))| (key.as_str().into(), value.clone())).collect(),
+            params: self.params.iter().map(|(key, (_, value))| (key.as_str(), value.clone())).collect(),
             tags: tags.collect(),
             datasets,
             models,
@@ -275,7 +269,7 @@ mod tests {
             prop_assert_eq!(&RunState::from_records(&state.records()), &RunState::from_records(&state.records()));
             let fewer = RunState::from_records(&state.records());
             let id = RunId::from_bytes([0; 16]);
-            let view = |state: &RunState| state.to_run(id, ExperimentId::DEFAULT, BTreeMap::new());
+            let view = |state: &RunState| state.to_run(id, ExperimentId::DEFAULT, KeyMap::default());
             prop_assert_eq!(view(&fewer), view(&state));
             let mut records = state.records();
             records.sort_by_key(|record| record.at_us);

@@ -103,9 +103,9 @@ fn metric(test: &Test, group: &Group<'_>, name: &str, otherwise: Option<&(String
         left = left.without(&column.present.rows());
     }
     if let (Some((name, statistic)), false) = (otherwise, left.is_empty())
-        && let Some((key, column)) = group.metric_named(name)?
+        && let Some((place, column)) = group.metric_named(name)?
     {
-        let values = values_of(group, key, &column, *statistic)?;
+        let values = values_of(group, place, &column, *statistic)?;
         for (row, value) in column.present.rows().iter().zip(values) {
             if left.contains(row) && test.number(value) {
                 found.insert(row);
@@ -119,7 +119,7 @@ fn metric(test: &Test, group: &Group<'_>, name: &str, otherwise: Option<&(String
 /// A statistic of a metric, in the order of its column's values.
 pub(super) fn values_of(
     group: &Group<'_>,
-    key: u32,
+    place: usize,
     column: &FloatColumn<'_>,
     statistic: Statistic,
 ) -> Result<Vec<Option<f64>>> {
@@ -127,7 +127,7 @@ pub(super) fn values_of(
     if statistic == Statistic::Last {
         return Ok(places.map(|at| column.values.get(at)).collect());
     }
-    let rest = group.metric_rest(key, column)?;
+    let rest = group.metric_rest(place, column)?;
     let count = |at| rest.count.get(at).unwrap_or(0);
     let extreme =
         |at, values: &Floats<'_>| if rest.nan_count.get(at) < rest.count.get(at) { values.get(at) } else { None };

@@ -149,9 +149,12 @@ pub(crate) fn put_present(out: &mut Vec<u8>, present: &RowSet, rows: usize) {
 
 pub(crate) fn take_present(reader: &mut Reader<'_>, rows: usize) -> Decoded<Present> {
     const WHAT: &str = "rows of a column";
+    let form = reader.u8(WHAT)?;
+    if form == 0 {
+        return Ok(Present { some: None, count: rows });
+    }
     let mut set = RowSet::none();
-    match reader.u8(WHAT)? {
-        0 => return Ok(Present { some: None, count: rows }),
+    match form {
         1 => {
             for (at, byte) in reader.take(rows.div_ceil(8), WHAT)?.iter().enumerate() {
                 if let Some(word) = set.0.get_mut(at / 8) {

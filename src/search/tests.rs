@@ -3,7 +3,7 @@
 use super::{Filter, RunOrder};
 use crate::error::Error;
 use crate::types::{
-    DatasetInput, ExperimentId, LifecycleStage, MetricSummary, Point, Run, RunId, RunStatus, StatusCause,
+    DatasetInput, ExperimentId, KeyMap, LifecycleStage, MetricSummary, Point, Run, RunId, RunStatus, StatusCause,
 };
 use std::collections::BTreeMap;
 
@@ -31,11 +31,11 @@ fn run(number: u8) -> Run {
         end_time: None,
         lifecycle_stage: LifecycleStage::Active,
         deleted_at: None,
-        params: BTreeMap::new(),
-        tags: BTreeMap::new(),
+        params: KeyMap::default(),
+        tags: KeyMap::default(),
         datasets: Vec::new(),
         models: Vec::new(),
-        metrics: BTreeMap::new(),
+        metrics: KeyMap::default(),
     }
 }
 
@@ -45,10 +45,10 @@ fn rich() -> Run {
     run.status = RunStatus::Finished;
     run.end_time = Some(run.start_time + 500);
     let metrics = [("loss", 0.25), ("eval/f1 score", 0.7), ("nan", f64::NAN), ("train.max", 5.0), ("train", 1.0)];
-    run.metrics = metrics.map(|(key, value)| (key.into(), summary(value))).into();
-    let text = |key: &str, value: &str| (key.into(), value.to_owned());
-    run.params = [text("opt", "adam"), text("learning rate", "0.05"), text("lr", " 1e-3")].into();
-    run.tags = [text("env", "prod"), text("t", "it's")].into();
+    run.metrics = metrics.map(|(key, value)| (key, summary(value))).into_iter().collect();
+    let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    run.params = [text("opt", "adam"), text("learning rate", "0.05"), text("lr", " 1e-3")].into_iter().collect();
+    run.tags = [text("env", "prod"), text("t", "it's")].into_iter().collect();
     let dataset = |name: &str, context: &str| DatasetInput {
         name: name.to_owned(),
         digest: format!("d-{name}"),
@@ -213,7 +213,7 @@ fn mistakes_are_explained() {
 fn runs_are_sorted_by_value_then_nan_then_nothing_in_both_directions() {
     let mut runs: Vec<Run> = (0..6).map(run).collect();
     for (number, value) in [(0, 2.0), (1, f64::NAN), (2, -1.0), (4, f64::INFINITY)] {
-        runs[number].metrics.insert("m".into(), summary(value));
+        runs[number].metrics.insert("m", summary(value));
     }
     let sorted = |texts: &[&str]| {
         let order = RunOrder::mlflow(texts).unwrap();

@@ -3,11 +3,10 @@
 use super::pools::Bits;
 use super::registry::{self, Registry};
 use crate::{
-    Columns, LifecycleStage, MetricQuery, MetricSummary, Order, Point, Result, Run, RunFilter, RunId, RunStatus,
-    Snapshot, Stats, StatusCause, Store, View,
+    Columns, KeyMap, LifecycleStage, MetricQuery, MetricSummary, Order, Point, Result, Run, RunFilter, RunId,
+    RunStatus, Snapshot, Stats, StatusCause, Store, View,
 };
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// One experiment: tags, and whether it is deleted.
 pub(super) type SeenExperiment = (BTreeMap<String, String>, bool);
@@ -142,7 +141,7 @@ pub(super) fn observe_run(snapshot: &Snapshot, experiment: String, deep: bool) -
     })
 }
 
-fn texts(map: &BTreeMap<Arc<str>, String>) -> BTreeMap<String, String> {
+fn texts(map: &KeyMap<String>) -> BTreeMap<String, String> {
     map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect()
 }
 

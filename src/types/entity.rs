@@ -1,11 +1,10 @@
 //! Experiments, runs and what belongs to them, as a reader sees them.
 
 use crate::error::{Error, Result};
-use crate::types::{DatasetInput, ExperimentId, ModelLink, Point, RunId, Stats};
+use crate::types::{DatasetInput, ExperimentId, KeyMap, ModelLink, Point, RunId, Stats};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 /// Whether a thing is in use or was deleted by its user (and can be restored until its retention ends).
 ///
@@ -192,16 +191,16 @@ pub struct Run {
     pub lifecycle_stage: LifecycleStage,
     /// When it was deleted, in milliseconds since the Unix epoch.
     pub deleted_at: Option<i64>,
-    /// Its params, each written once. The keys of the runs of a page are shared, so that a page costs no copy of them.
-    pub params: BTreeMap<Arc<str>, String>,
+    /// Its params, each written once.
+    pub params: KeyMap<String>,
     /// Its tags, each with the value written last.
-    pub tags: BTreeMap<Arc<str>, String>,
+    pub tags: KeyMap<String>,
     /// Datasets that it used, by name and digest.
     pub datasets: Vec<DatasetInput>,
     /// Logged models that it used, then those that it made, by step.
     pub models: Vec<ModelLink>,
     /// One summary for each metric.
-    pub metrics: BTreeMap<Arc<str>, MetricSummary>,
+    pub metrics: KeyMap<MetricSummary>,
 }
 
 /// What is known of one metric of a run without reading its points.

@@ -10,9 +10,8 @@ use runs::{PARAMS, best, metric, param, unit, value, with_params};
 use rusqlite::{Connection, OpenFlags, params};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
-use trackway::{NewRun, RunOrder, RunQuery, Store, StoreOptions};
+use trackway::{KeyMap, NewRun, RunOrder, RunQuery, Store, StoreOptions};
 
 const METRICS: usize = 20;
 const PAGE: usize = 100;
@@ -87,8 +86,8 @@ fn log_sqlite(path: &Path, runs: usize) -> (f64, f64) {
 fn ask_trackway(store: &Store, query: &RunQuery) -> Page {
     let runs = store.search(query).unwrap().runs.into_iter();
     let texts =
-        |map: &BTreeMap<Arc<str>, String>| map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect();
-    let latest = |metrics: &BTreeMap<Arc<str>, trackway::MetricSummary>| {
+        |map: &KeyMap<String>| map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect();
+    let latest = |metrics: &KeyMap<trackway::MetricSummary>| {
         metrics.iter().map(|(key, known)| (key.to_string(), known.latest.value)).collect()
     };
     runs.map(|run| (run.name, texts(&run.params), latest(&run.metrics))).collect()

@@ -5,9 +5,9 @@ use crate::error::{Damage, Error, Result};
 use crate::selection::Selection;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
-use trackway::{ExperimentId, LifecycleStage, Run, Store};
+use trackway::{ExperimentId, KeyMap, LifecycleStage, Run, Store};
 
 /// Values that a batch has at most, about, and bytes of their texts.
 const BATCH_VALUES: usize = 1 << 20;
@@ -225,6 +225,6 @@ fn given(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-fn entry<'r>(entries: &'r BTreeMap<Arc<str>, String>, key: &str) -> Option<&'r str> {
+fn entry<'r>(entries: &'r KeyMap<String>, key: &str) -> Option<&'r str> {
     entries.get(key).map(String::as_str)
 }

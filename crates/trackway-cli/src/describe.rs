@@ -4,9 +4,7 @@ use crate::style::Style;
 use crate::text::now_ms;
 use crate::values;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use trackway::{DatasetInput, LifecycleStage, MetricSummary, Point, Run, RunStatus, StatusCause};
+use trackway::{DatasetInput, KeyMap, LifecycleStage, MetricSummary, Point, Run, RunStatus, StatusCause};
 
 /// The colour of a status.
 pub(crate) fn status_style(status: RunStatus) -> Style {
@@ -74,7 +72,7 @@ pub(crate) fn run_json(run: &Run, experiment: &str) -> Value {
     })
 }
 
-fn texts(map: &BTreeMap<Arc<str>, String>) -> Value {
+fn texts(map: &KeyMap<String>) -> Value {
     map.iter().map(|(key, value)| (&**key, value.as_str())).collect()
 }
 

@@ -5,10 +5,9 @@ use crate::error::{Error, Result};
 use crate::session::{Report, Session, SourceExperiment, TO_DELETE_TAG, Watch};
 use crate::target::{Facts, Rule, Target};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use trackway::{
-    Artifacts, ExperimentId, Filter, LifecycleStage, LoggedModel, ModelVersion, Point, Run, RunId, RunOrder, RunQuery,
-    Snapshot, Store, View,
+    Artifacts, ExperimentId, Filter, KeyMap, LifecycleStage, LoggedModel, ModelVersion, Point, Run, RunId, RunOrder,
+    RunQuery, Snapshot, Store, View,
 };
 
 /// Runs that are asked for at a time.
@@ -176,8 +175,8 @@ fn put_all(session: &mut Session<'_>, source: &Artifacts, target: &Artifacts) ->
     Ok(())
 }
 
-fn texts(map: BTreeMap<Arc<str>, String>) -> BTreeMap<String, String> {
-    map.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+fn texts(map: &KeyMap<String>) -> BTreeMap<String, String> {
+    map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect()
 }
 
 fn facts(from: &Store, run: &Run) -> Facts {
@@ -193,8 +192,8 @@ fn facts(from: &Store, run: &Run) -> Facts {
         cause: run.status_cause,
         end_time: run.end_time.filter(|_| run.status.is_ended()),
         is_deleted: run.lifecycle_stage == LifecycleStage::Deleted,
-        params: texts(run.params),
-        tags: texts(run.tags),
+        params: texts(&run.params),
+        tags: texts(&run.tags),
         datasets: run.datasets,
         models: run.models,
     };

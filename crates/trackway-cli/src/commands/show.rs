@@ -10,9 +10,7 @@ use crate::table::{Cell, Fit, Table};
 use crate::text::{bytes, count, duration, one_line, utc};
 use crate::values::short;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use trackway::{Artifact, Point, Run, Store};
+use trackway::{Artifact, KeyMap, Point, Run, Store};
 
 pub(crate) fn run(args: &ShowArgs, context: &mut Context) -> Outcome {
     let store = context.open_to_read()?;
@@ -77,7 +75,7 @@ fn title(text: &str, context: &mut Context) -> Outcome {
     context.line(format_args!("\n{text}"))
 }
 
-fn pairs(what: &str, pairs: &BTreeMap<Arc<str>, String>, context: &mut Context) -> Outcome {
+fn pairs(what: &str, pairs: &KeyMap<String>, context: &mut Context) -> Outcome {
     if pairs.is_empty() {
         return Ok(());
     }

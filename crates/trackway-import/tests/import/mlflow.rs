@@ -4,8 +4,7 @@ use crate::harness::{Place, artifacts, data, json, points};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use trackway::{DatasetInput, LifecycleStage, ModelLink, RunId, RunStatus, StatusCause, Store};
+use trackway::{DatasetInput, KeyMap, LifecycleStage, ModelLink, RunId, RunStatus, StatusCause, Store};
 use trackway_import::{EXPERIMENT_ID_TAG, MlflowOptions, Report, STATUS_TAG, import_mlflow, keep_going};
 
 pub(crate) fn import(store: &Store, path: &Path) -> Report {
@@ -26,7 +25,7 @@ pub(crate) fn stage(value: &Value) -> LifecycleStage {
     if value["stage"] == "deleted" { LifecycleStage::Deleted } else { LifecycleStage::Active }
 }
 
-fn owned(map: &BTreeMap<Arc<str>, String>) -> BTreeMap<String, String> {
+fn owned(map: &KeyMap<String>) -> BTreeMap<String, String> {
     map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect()
 }
 

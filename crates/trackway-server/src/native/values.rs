@@ -4,8 +4,7 @@ use super::error::{Error, Result};
 use crate::mlflow::stage;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use trackway::{DatasetInput, LifecycleStage, MetricSummary, Run, RunId, StatusCause};
+use trackway::{DatasetInput, KeyMap, LifecycleStage, MetricSummary, Run, RunId, StatusCause};
 
 /// A number, and where JSON has none for it a text: `NaN`, `Infinity`, `-Infinity`.
 #[derive(Clone, Copy)]
@@ -88,7 +87,7 @@ impl<'a> RunShape<'a> {
     }
 }
 
-fn texts(map: &BTreeMap<Arc<str>, String>) -> BTreeMap<&str, &str> {
+fn texts(map: &KeyMap<String>) -> BTreeMap<&str, &str> {
     map.iter().map(|(key, value)| (&**key, value.as_str())).collect()
 }
 
