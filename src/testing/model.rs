@@ -52,15 +52,31 @@ pub(super) struct RunModel {
     pub(super) removed: bool,
 }
 
+/// Whether the process of a writer that has ended holds its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    No,
+    /// Maintenance has failed before or after it sealed it.
+    Maybe,
+    /// Until maintenance seals it.
+    Yes,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct WriterModel {
     run: RunId,
     second: bool,
     live: bool,
-    /// Has ended, and its process holds its log until maintenance seals it.
-    held: bool,
+    held: Held,
     /// Its process lives and has not sealed since, so that it may hold a full log of it.
     near: bool,
+}
+
+impl WriterModel {
+    /// Whether it keeps the process from removing its run.
+    fn keeps_from(&self, second: bool) -> bool {
+        self.live || self.held != Held::No && self.second != second
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -210,7 +226,7 @@ impl Model {
                     }
                 }
                 if let Some(known) = self.writers.get_mut(writer) {
-                    (known.live, known.held) = (false, true);
+                    (known.live, known.held) = (false, Held::Yes);
                 }
                 return Ok(vec![gone]);
             }
@@ -222,7 +238,7 @@ impl Model {
                     self.event(run, Some(*writer), Arc::new(vec![Change::Left(sum.said.0)]), durable);
                 }
                 if let Some(known) = self.writers.get_mut(writer) {
-                    (known.live, known.held) = (false, true);
+                    (known.live, known.held) = (false, Held::Yes);
                 }
                 return Ok(vec![gone]);
             }
@@ -244,7 +260,7 @@ impl Model {
             Action::Sync { writer } => self.make_durable(certain, |event, _| event.by == Some(*writer)),
             Action::Maintain { second } => {
                 // What a writer left whose process was killed is for who opens the store, or compacts it.
-                let is_its = |by: &WriterModel| by.second == *second && (by.live || by.held);
+                let is_its = |by: &WriterModel| by.second == *second && (by.live || by.held != Held::No);
                 self.make_durable(certain, |_, by| by.is_some_and(is_its));
                 self.seal(*second, certain);
             }
@@ -260,14 +276,13 @@ impl Model {
     /// Seals the logs of dead writers, and removes deleted runs. The states on the way: any of them not yet removed.
     fn complete(&mut self, second: bool, remove: bool, certain: bool) -> Vec<Self> {
         self.seal(second, certain);
-        self.make_durable(certain, |_, by| by.is_some_and(|by| !by.live && !by.held));
+        self.make_durable(certain, |_, by| by.is_some_and(|by| !by.live && by.held == Held::No));
         let mut on_the_way = Vec::new();
         if remove {
             let live: BTreeSet<RunId> =
-                self.writers.values().filter(|by| by.live || by.held && by.second != second).map(|by| by.run).collect();
-            let due = |sum: Sum| sum.deleted_on.is_some_and(|day| day < self.day);
-            let gone: Vec<RunId> = self.runs.keys().copied().filter(|id| !live.contains(id)).collect();
-            let gone: Vec<RunId> = gone.into_iter().filter(|id| self.sum(*id).is_some_and(due)).collect();
+                self.writers.values().filter(|by| by.keeps_from(second)).map(|by| by.run).collect();
+            let gone: Vec<RunId> =
+                self.runs.keys().copied().filter(|id| !live.contains(id) && self.is_due(*id)).collect();
             for id in gone {
                 on_the_way.extend(on_the_way.clone());
                 on_the_way.push(self.clone());
@@ -277,6 +292,27 @@ impl Model {
             }
         }
         on_the_way
+    }
+
+    /// Whether it was deleted so long ago that its files may go.
+    fn is_due(&self, id: RunId) -> bool {
+        self.sum(id).is_some_and(|sum| sum.deleted_on.is_some_and(|day| day < self.day))
+    }
+
+    /// The model, as often as an action depends on logs of which it is not known whether another process holds them.
+    pub(super) fn split(&self, action: &Action) -> Vec<Self> {
+        let Action::Complete { second, remove: true } = action else { return vec![self.clone()] };
+        let in_doubt =
+            |by: &WriterModel| by.held == Held::Maybe && !by.live && by.second != *second && self.is_due(by.run);
+        let writers = self.writers.iter().filter(|(_, by)| in_doubt(by)).map(|(writer, _)| *writer);
+        writers.fold(vec![self.clone()], |models, writer| {
+            let each = models.into_iter().flat_map(|model| [Held::No, Held::Yes].map(|held| (model.clone(), held)));
+            let with = |(mut model, held): (Self, Held)| {
+                model.writers.entry(writer).and_modify(|by| by.held = held);
+                model
+            };
+            each.map(with).collect()
+        })
     }
 
     fn change_experiment(&mut self, action: &Action) -> Result<(), ErrorKind> {
@@ -329,7 +365,7 @@ impl Model {
 
     fn begin(&mut self, run: RunId, writer: usize, second: bool, call: Call, durable: bool) {
         let others = self.writers.values().any(|by| by.run == run && by.live);
-        self.writers.insert(writer, WriterModel { run, second, live: true, held: false, near: true });
+        self.writers.insert(writer, WriterModel { run, second, live: true, held: Held::No, near: true });
         self.runs.entry(run).or_default().concurrent |= others;
         self.event(run, Some(writer), call, durable);
     }
@@ -346,7 +382,7 @@ impl Model {
         let mut words = self.sum(id).map(|sum| sum.words()).unwrap_or_default();
         words.push(change);
         self.event(id, None, Arc::new(words), certain);
-        self.make_durable(certain, |_, by| by.is_some_and(|by| by.run == id && !by.live && !by.held));
+        self.make_durable(certain, |_, by| by.is_some_and(|by| by.run == id && !by.live && by.held == Held::No));
     }
 
     fn make_durable(&mut self, certain: bool, which: impl Fn(&Event, Option<&WriterModel>) -> bool) {
@@ -362,26 +398,30 @@ impl Model {
     /// A process lets go of the logs of its writers that have ended.
     fn seal(&mut self, second: bool, certain: bool) {
         for writer in self.writers.values_mut().filter(|writer| writer.second == second) {
-            (writer.held, writer.near) = (writer.held && !certain, writer.near && (writer.live || !certain));
+            writer.near &= writer.live || !certain;
+            writer.held = match writer.held {
+                Held::Yes | Held::Maybe if !certain => Held::Maybe,
+                _ => Held::No,
+            };
         }
     }
 
     /// Whether the process of a writer that has ended still holds its log.
     pub(super) fn holds(&self, writer: usize) -> bool {
-        self.writers.get(&writer).is_some_and(|known| known.held)
+        self.writers.get(&writer).is_some_and(|known| known.held != Held::No)
     }
 
     /// The writer is gone, and its log with it.
     pub(super) fn bury(&mut self, writer: usize) {
         if let Some(known) = self.writers.get_mut(&writer) {
-            (known.live, known.held) = (false, false);
+            (known.live, known.held) = (false, Held::No);
         }
     }
 
     /// A process, or with `None` every process, is gone.
     pub(super) fn kill(&mut self, second: Option<bool>) {
         for writer in self.writers.values_mut().filter(|writer| second.is_none_or(|second| second == writer.second)) {
-            (writer.live, writer.held, writer.near) = (false, false, false);
+            (writer.live, writer.held, writer.near) = (false, Held::No, false);
         }
     }
 

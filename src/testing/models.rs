@@ -83,7 +83,7 @@ impl Models {
     pub(super) fn bring_up(&mut self, action: &Action, done: &Result<()>, unsure: bool) -> Checked {
         let mut next = Vec::new();
         let mut expected = None;
-        for model in &self.likely {
+        for model in self.likely.iter().flat_map(|model| model.split(action)) {
             let (result, mut steps) = model.apply(action, !unsure);
             match (done, result) {
                 _ if unsure => {

@@ -502,3 +502,25 @@ fn a_log_whose_forerunner_lost_its_end_does_not_come_back_when_the_recovery_is_k
         }
     }
 }
+
+/// A compaction that failed had sealed the log of a writer that had ended: another process may then remove its run. The model
+/// took for held what may have been let go.
+#[test]
+fn a_compaction_that_fails_may_have_let_go_of_a_log() {
+    for after in 0..10 {
+        passes(
+            &Setup { seed: 0, mapped: true, medium: false },
+            &[
+                Op::CreateRun { second: false, experiment: 0, named: false },
+                Op::DeleteRun { second: false, run: 0 },
+                Op::FailLook { after },
+                Op::End { writer: 0, status: 0 },
+                Op::Compact { second: false },
+                Op::OpenSecond,
+                Op::Advance,
+                Op::Compact { second: true },
+            ],
+            &[],
+        );
+    }
+}
