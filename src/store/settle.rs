@@ -172,6 +172,13 @@ impl Shared {
         let is_change = |segment: &SegmentReader| segment.series().is_empty() && !segment.place().is_in_pack();
         if view.files.segments.iter().any(|segment| is_change(segment)) {
             sync_up(&self.env, &dir, self.paths.root())?;
+        } else if view.dead_logs.is_empty() && more.is_empty() {
+            // Nothing has synced the folder here. Who failed to begin a log has removed it, and no segment says that it is
+            // obsolete: it must not come back with the power when the run is settled.
+            match self.env.fs.sync_dir(&dir) {
+                Err(error) if error.kind() == ErrorKind::NotFound => self.sync_name(&dir)?,
+                synced => synced.at(&dir, "sync")?,
+            }
         }
         self.tell_catalog(experiment, run)?;
         Ok(true)
