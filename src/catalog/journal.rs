@@ -353,7 +353,14 @@ impl Journal {
         let file = write_new(&self.env, &self.path, &bytes)?;
         let header =
             Header::decode(&bytes, FileType::Catalog).unwrap_or(Header::new(FileType::Catalog, file_id, [0; 16]));
-        self.begin(header, file)?;
+        self.begin(header, Arc::clone(&file))?;
+        if self.lost {
+            // A bit can flip on its way: nothing may be appended to what was not read to its end, nor be written anew of it.
+            self.begin(header, file)?;
+        }
+        if self.lost {
+            return Err(Error::corrupt(&self.path, self.at, "what was just written reads otherwise"));
+        }
         (self.durable, self.is_named) = (self.at, true);
         Ok(())
     }

@@ -170,3 +170,22 @@ fn a_dropped_writer_that_cannot_open_a_segment_does_not_overrule_what_it_says() 
         );
     }
 }
+
+/// The catalog was written anew, and a bit flipped when that was read back: what had been read until then was taken for all that
+/// there is, and written anew once more, without a run.
+#[test]
+fn a_bit_that_flips_while_a_new_catalog_is_read_back_hides_no_run() {
+    for after in 0..8 {
+        passes(
+            &Setup { seed: 0, mapped: true, medium: false },
+            &[
+                Op::CreateRun { second: false, experiment: 0, named: false },
+                Op::Fail { after: 0, full: false },
+                Op::Rename { second: false, run: 0, name: 0 },
+                Op::FlipRead { after },
+                Op::CreateRun { second: false, experiment: 0, named: false },
+            ],
+            &[],
+        );
+    }
+}
