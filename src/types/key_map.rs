@@ -184,7 +184,7 @@ impl<V> IntoIterator for KeyMap<V> {
     type IntoIter = Zip<std::vec::IntoIter<Arc<str>>, std::vec::IntoIter<V>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.keys.to_vec().into_iter().zip(self.values)
+        Vec::from(&*self.keys).into_iter().zip(self.values)
     }
 }
 

@@ -73,7 +73,7 @@ proptest! {
             }
             for (store, bags) in stores.iter().zip(&model) {
                 for (key, bag) in METRICS.iter().zip(bags) {
-                    let known = store.run(id).unwrap().metrics.contains_key(*key);
+                    let known = store.run(id).unwrap().metrics.contains_key(key);
                     let found = if known { points(store, id, key) } else { Vec::new() };
                     let mut counted = BTreeMap::new();
                     for (_, _, bits) in found {

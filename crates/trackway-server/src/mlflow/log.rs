@@ -226,10 +226,10 @@ fn write(
 /// Which params have another value already.
 fn params_differ(app: &App, id: RunId, given: &str, params: &[(&str, &str)]) -> Error {
     let known = app.store.run(id).map(|run| run.params).unwrap_or_default();
-    let differs = |(key, value): &&(&str, &str)| known.get(*key).is_some_and(|stored| stored != value);
+    let differs = |(key, value): &&(&str, &str)| known.get(key).is_some_and(|stored| stored != value);
     let text = validate::python_text;
     let told = params.iter().filter(differs).map(|(key, value)| {
-        let stored = known.get(*key).map_or("", String::as_str);
+        let stored = known.get(key).map_or("", String::as_str);
         format!("{{'key': {}, 'old_value': {}, 'new_value': {}}}", text(key), text(stored), text(value))
     });
     Error::invalid(format!(

@@ -250,7 +250,7 @@ fn tags(run: &Run) -> Vec<Pair<'_>> {
     let name = (!run.name.is_empty()).then_some(Cow::Borrowed(run.name.as_str()));
     let parent = run.parent.map(|parent| Cow::Owned(parent.to_string()));
     let own = [(NAME_TAG, name), (PARENT_TAG, parent)].into_iter();
-    let own = own.filter(|(key, _)| !run.tags.contains_key(*key));
+    let own = own.filter(|(key, _)| !run.tags.contains_key(key));
     let own = own.filter_map(|(key, value)| value.map(|value| Pair { key, value }));
     run.tags.iter().map(pair).chain(own).collect()
 }
