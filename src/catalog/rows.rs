@@ -226,8 +226,7 @@ impl<'a> Group<'a> {
         for ((brief, metrics), meta) in briefs.into_iter().zip(self.summaries(rows)?.into_maps()).zip(records) {
             let Brief { run_id, experiment_id, state } = brief;
             let tidy = matches!(state, BriefState::Settled { tidy: true, .. });
-            let metrics = metrics.iter().map(|(name, summary)| (Arc::clone(name), *summary)).collect();
-            let state = EntryState::Settled(Summary { tidy, meta, metrics });
+            let state = EntryState::Settled(Summary { tidy, meta, metrics: metrics.into_iter().collect() });
             entries.push(RunEntry { run_id, experiment_id, state });
         }
         Ok(entries)

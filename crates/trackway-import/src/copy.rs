@@ -175,8 +175,8 @@ fn put_all(session: &mut Session<'_>, source: &Artifacts, target: &Artifacts) ->
     Ok(())
 }
 
-fn texts(map: &KeyMap<String>) -> BTreeMap<String, String> {
-    map.iter().map(|(key, value)| (key.to_string(), value.clone())).collect()
+fn texts(map: KeyMap<String>) -> BTreeMap<String, String> {
+    map.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
 }
 
 fn facts(from: &Store, run: &Run) -> Facts {
@@ -192,8 +192,8 @@ fn facts(from: &Store, run: &Run) -> Facts {
         cause: run.status_cause,
         end_time: run.end_time.filter(|_| run.status.is_ended()),
         is_deleted: run.lifecycle_stage == LifecycleStage::Deleted,
-        params: texts(&run.params),
-        tags: texts(&run.tags),
+        params: texts(run.params),
+        tags: texts(run.tags),
         datasets: run.datasets,
         models: run.models,
     };

@@ -45,6 +45,8 @@ fn log_some(store: &Store, id: RunId, from: i64, to: i64) -> crate::Result<()> {
             run.log_metric_at("wide", step * step, step, if step % 2 == 0 { f64::NAN } else { value })?;
         }
     }
+    // Of the first a group of one row, also when two such parts become one.
+    run.log_metrics_at(to, 1_700_000_000_000, &[(&*format!("best/{from}"), 0.1), ("epochs", to as f64)])?;
     run.set_tag("note", "a tag")?;
     run.sync()?;
     run.finish()
@@ -249,5 +251,18 @@ fn check_run(store: &Store, id: RunId, expected: &Series, damaged: &Path) {
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_segment_that_is_damaged_has_groups_with_an_index_and_without() {
+        let region = Region::from_vec(file_with("seg").1.to_vec());
+        let segment = SegmentReader::from_region(region, &SegmentPlace::file(Path::new("s.seg"))).unwrap();
+        let bare = (0..segment.group_count()).filter(|group| segment.is_bare(*group)).count();
+        assert!(0 < bare && bare < segment.group_count(), "{bare} of {}", segment.group_count());
     }
 }

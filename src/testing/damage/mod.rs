@@ -530,6 +530,11 @@ mod tests {
         assert_eq!([".seg", ".log", ".tw", ".seg-new", ".pack"].map(has), [7, 5, 7, 1, 1]);
         assert_eq!(whole().points(run_id(5), "loss"), sample::points_of_two_logs());
         assert_eq!(whole().points(run_id(1), "late").len(), 70);
+        // Segments of one, of another and of both: the bit of groups without an index.
+        let bare = files()
+            .iter()
+            .filter(|(path, bytes)| path.extension().is_some_and(|e| e == "seg") && bytes.get(20) == Some(&1));
+        assert_eq!(bare.count(), 2);
         assert_eq!(whole().points(run_id(4), "loss").len(), 12);
         let bytes: usize = files().iter().map(|(_, bytes)| bytes.len()).sum();
         assert!(bytes < 30_000, "{bytes}");

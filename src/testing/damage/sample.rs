@@ -62,6 +62,8 @@ pub(super) fn make() -> Result<(Files, Files)> {
         // Logged a moment after the others: compaction makes them its sister.
         run.log_metric_at("late", step, TIME + step * 10 + step % 2, value)?;
     }
+    // A group of one row, beside others.
+    run.log_metrics_at(70, TIME + 700, &[("best", 0.1), ("epochs", 70.0)])?;
     run.artifacts().put_bytes("model", b"weights")?;
     run.finish()?;
     register(&store)?;
