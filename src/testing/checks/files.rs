@@ -45,7 +45,7 @@ fn log_some(store: &Store, id: RunId, from: i64, to: i64) -> crate::Result<()> {
             run.log_metric_at("wide", step * step, step, if step % 2 == 0 { f64::NAN } else { value })?;
         }
     }
-    // Of the first a group of one row, also when two such parts become one.
+    // Each part has another name, so that it stays a group of one row when two parts become one.
     run.log_metrics_at(to, 1_700_000_000_000, &[(&*format!("best/{from}"), 0.1), ("epochs", to as f64)])?;
     run.set_tag("note", "a tag")?;
     run.sync()?;
