@@ -315,6 +315,32 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_file_has_features_of_its_own() {
+        let types = [
+            (FileType::Store, PACKS),
+            (FileType::Catalog, CATALOG_INDEX),
+            (FileType::Segment, BARE_GROUPS),
+            (FileType::Experiment, 0),
+            (FileType::Log, 0),
+            (FileType::Pack, 0),
+            (FileType::Model, 0),
+            (FileType::LoggedModel, 0),
+            (FileType::ModelPoints, 0),
+        ];
+        for (file_type, known) in types {
+            for feature in (0..32).map(|bit| 1 << bit) {
+                let header = Header { required: feature, ..Header::new(file_type, FileId([7; 16]), [9; 16]) };
+                let read = Header::decode(&header.encode(), file_type);
+                assert_eq!(read.is_ok(), feature & known != 0, "{file_type:?} {feature:#x}");
+                assert!(
+                    read.is_ok() || matches!(read, Err(HeaderError::Unsupported { .. })),
+                    "{file_type:?} {feature:#x}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_small_file_comes_back_and_every_flipped_bit_is_noticed() {
         let bytes = encode_file(&header(), b"body");
         for bit in 0..bytes.len() * 8 {

@@ -118,3 +118,76 @@ pub(super) fn is_zero_from(file: &dyn File, offset: u64) -> std::io::Result<bool
         at += read as u64;
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::env::sim::SimDisk;
+
+    const PATH: &str = "/store/a.log";
+
+    fn paths() -> Paths {
+        Paths::new(Path::new("/store"))
+    }
+
+    fn aside(disk: &SimDisk) -> PathBuf {
+        copy_aside(&disk.process(), &paths(), Path::new(PATH), "run-a.log").unwrap()
+    }
+
+    fn copies(disk: &SimDisk) -> Vec<PathBuf> {
+        let quarantine = paths().quarantine();
+        disk.files().into_iter().map(|(path, _)| path).filter(|path| path.starts_with(&quarantine)).collect()
+    }
+
+    #[test]
+    fn a_file_that_is_set_aside_again_is_copied_only_when_it_has_changed() {
+        let long: Vec<u8> = (0..2 * PIECE + 100).map(|at| (at % 251) as u8).collect();
+        let mut late = long.clone();
+        late.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+        // One that differs in its last byte, one that ends where the other goes on, and the other way round.
+        let versions = [long.clone(), late, long.get(..PIECE).unwrap().to_vec(), [long.as_slice(), &[0; 9]].concat()];
+        let disk = SimDisk::new(1);
+        let mut expected = Vec::new();
+        for version in versions {
+            disk.set_contents(PATH, version.as_slice());
+            let copy = aside(&disk);
+            assert_eq!(disk.contents(&copy), version);
+            assert!(!expected.contains(&copy), "what was set aside before stays as it is");
+            expected.push(copy);
+        }
+        let names = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(expected.iter().map(names).all(|name| name.starts_with("run-a") && name.ends_with(".log")));
+        // A try that was cut off after it had made its copy is followed by one that uses it.
+        disk.set_contents(PATH, long);
+        assert_eq!(aside(&disk), *expected.first().unwrap());
+        let mut found = copies(&disk);
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_folder_that_has_the_name_is_no_copy() {
+        let disk = SimDisk::new(1);
+        disk.set_contents(PATH, *b"bytes");
+        disk.process().fs.create_dir_all(&paths().quarantine().join("run-a.log")).unwrap();
+        assert_eq!(disk.contents(aside(&disk)), b"bytes");
+    }
+
+    #[test]
+    fn zeros_count_from_where_they_are_asked_for_to_the_end() {
+        let disk = SimDisk::new(1);
+        let is_zero = |at: usize, offset: u64| {
+            let mut bytes = vec![0; 2 * PIECE + 10];
+            bytes.get_mut(at).into_iter().for_each(|byte| *byte = 1);
+            disk.set_contents(PATH, bytes);
+            is_zero_from(&*disk.process().fs.open(Path::new(PATH)).unwrap(), offset).unwrap()
+        };
+        for at in [5, PIECE - 1, PIECE, 2 * PIECE + 9] {
+            assert!(!is_zero(at, 0) && !is_zero(at, at as u64), "{at}");
+            assert!(is_zero(at, at as u64 + 1), "{at}");
+        }
+        assert!(is_zero(usize::MAX, 0) && is_zero(0, u64::from(u32::MAX)));
+    }
+}

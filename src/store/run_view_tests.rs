@@ -160,3 +160,36 @@ fn a_writer_that_goes_on_to_its_next_log_and_is_killed_while_another_one_seals_l
     assert_eq!(store.snapshot(id).unwrap().stats("loss").unwrap().count, 9000);
     assert!(disk.files().iter().all(|(path, _)| !path.starts_with("/store/quarantine")));
 }
+
+/// A reader has listed the segments of a run, and another process merges them before it opens one.
+#[test]
+fn segments_that_are_merged_while_a_reader_opens_them_are_read_from_what_took_their_place() {
+    for merged_before in 0..3 {
+        let disk = SimDisk::new(3);
+        let id = open(&disk.process()).create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap().id();
+        for part in 0..3 {
+            // Whoever opens the store seals what the one before has left, and merges nothing.
+            let env = disk.process();
+            let store = open(&env);
+            let run = store.resume_run(id).unwrap();
+            log(&run, part * 4000..(part + 1) * 4000);
+            disk.kill(&env);
+        }
+        let merging = open(&disk.process());
+        let (env, before) = process(&disk);
+        let reader = open(&env);
+        let segments = || -> Vec<PathBuf> {
+            let paths = disk.files().into_iter().map(|(path, _)| path);
+            paths.filter(|path| path.extension().is_some_and(|ending| ending == "seg")).collect()
+        };
+        let merged = segments();
+        assert!(merged.len() >= 3, "{merged:?}");
+        let meanwhile = move || assert!(merging.compact(&mut |_| {}).is_ok());
+        *before.lock().unwrap() = Some((merged[merged_before].clone(), Box::new(meanwhile)));
+        let snapshot = reader.snapshot(id).unwrap();
+        assert!(before.lock().unwrap().is_none(), "it has happened");
+        assert!(!segments().iter().any(|path| merged.contains(path)), "they were merged");
+        assert!(snapshot.damage().is_empty(), "{:?}", snapshot.damage());
+        assert_eq!(snapshot.stats("loss").unwrap().count, 12_000);
+    }
+}
