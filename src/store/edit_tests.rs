@@ -108,3 +108,30 @@ fn a_deletion_that_was_there_already_is_durable_too() {
         }
     }
 }
+
+/// A run that is over is changed again and again: its changes are merged before they are many, and none is lost.
+#[test]
+fn changes_of_a_run_are_merged_before_they_are_many() {
+    let disk = SimDisk::new(30);
+    let store = open(&disk.process());
+    let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
+    run.log_metric("loss", 1, 0.5).unwrap();
+    let id = run.id();
+    run.finish().unwrap();
+    drop(run);
+    while store.maintain().unwrap() {}
+    let before = segments(&disk).len();
+    let counts: Vec<usize> = (0..20)
+        .map(|number| {
+            store.set_run_tag(id, &format!("tag {number}"), "x").unwrap();
+            segments(&disk).len() - before
+        })
+        .collect();
+    let expected: Vec<usize> = (1..=8).chain(1..=8).chain(1..=4).collect();
+    assert_eq!(counts, expected);
+    drop(store);
+    disk.power_loss_with(Loss::AllLost);
+    let run = open(&disk.process()).run(id).unwrap();
+    assert!((0..20).all(|number| run.tags.get(&format!("tag {number}")).is_some()), "{:?}", run.tags);
+    assert_eq!(run.metrics.len(), 1);
+}

@@ -107,3 +107,32 @@ fn experiments_that_lost_their_file_get_the_name_that_their_runs_remember() {
     store.rename_experiment(other, "a").unwrap();
     assert_eq!(names(), [format!("a ({lost})"), "a".to_owned()]);
 }
+
+/// A process dies while it makes a log or a segment; what it leaves is removed when nobody can be making it any more.
+#[test]
+fn what_was_never_finished_is_removed_when_nobody_writes_to_the_run() {
+    let disk = SimDisk::new(1);
+    let (writing, sweeping) = (disk.process(), disk.process());
+    let store = open(&writing);
+    let run = store.create_run(NewRun::new(DEFAULT)).unwrap();
+    let id = run.id();
+    let folder = logs(&disk).remove(0).parent().unwrap().to_path_buf();
+    let left = [folder.join("a.log-new"), folder.join("b.seg-new")];
+    left.iter().for_each(|path| disk.set_contents(path, *b"half"));
+    let there = || disk.files().iter().filter(|(path, _)| left.contains(path)).count();
+    let other = open(&sweeping);
+    other.shared.settle(DEFAULT, id).unwrap();
+    assert_eq!(there(), 2, "the writer may be making them");
+    disk.kill(&writing);
+    let lease = other.shared.paths.compaction_lock();
+    let compacting = disk.process().fs.try_lock(&lease).unwrap();
+    assert!(compacting.is_some());
+    other.shared.settle(DEFAULT, id).unwrap();
+    assert_eq!(there(), 2, "a compaction may be making them");
+    drop(compacting);
+    disk.fail_op(Op::Remove, 1, io::ErrorKind::PermissionDenied);
+    assert_eq!(other.shared.settle(DEFAULT, id).unwrap_err().kind(), ErrorKind::Io);
+    assert!(other.shared.settle(DEFAULT, id).unwrap());
+    assert_eq!(there(), 0);
+    drop((run, store));
+}

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use super::MAX_HEADS;
 use crate::env::Env;
 use crate::env::sim::SimDisk;
 use crate::options::StoreOptions;
@@ -58,4 +59,34 @@ fn a_segment_that_the_system_refuses_is_damage_of_its_run_alone() {
         // It does what it can for the others, and says what it could not do.
         assert_eq!(store.compact(&mut |_| {}).unwrap_err().kind(), ErrorKind::Io, "{kind}");
     }
+}
+
+/// Content of logs that is kept in memory is let go of when the logs are gone, and of many logs some is kept.
+#[test]
+fn what_is_kept_of_logs_is_bounded() {
+    let disk = SimDisk::new(2);
+    let (store, reader) = (open(&disk.process()), open(&disk.process()));
+    let kept = || crate::store::lock(&reader.shared.heads).len();
+    let runs: Vec<_> = (0..MAX_HEADS + 3)
+        .map(|_| {
+            let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
+            run.log_metric("first", 1, 1.0).unwrap();
+            run
+        })
+        .collect();
+    for (number, run) in runs.iter().enumerate() {
+        assert_eq!(reader.snapshot(run.id()).unwrap().stats("first").unwrap().count, 1);
+        // When it is full, what nobody reads goes.
+        assert_eq!(kept(), number % MAX_HEADS + 1);
+    }
+    let before = kept();
+    // The last one is sealed by its own process: whoever reads the run again lets go of the log. Another run keeps its own.
+    let (last, other) = (runs[MAX_HEADS + 2].id(), runs[MAX_HEADS + 1].id());
+    runs[MAX_HEADS + 2].finish().unwrap();
+    drop(runs);
+    while store.maintain().unwrap() {}
+    assert_eq!(reader.snapshot(last).unwrap().stats("first").unwrap().count, 1);
+    assert_eq!(kept(), before - 1);
+    assert!(crate::store::lock(&reader.shared.heads).keys().any(|(run, _)| *run == other));
+    assert!(crate::store::lock(&store.shared.heads).is_empty(), "who seals a log forgets it");
 }
