@@ -310,3 +310,7 @@ impl Shared {
 pub(super) fn log_id_of(path: &Path) -> Option<LogId> {
     path.file_stem().and_then(|stem| stem.to_str()).and_then(LogId::parse)
 }
+
+#[cfg(test)]
+#[path = "settle_tests.rs"]
+mod tests;

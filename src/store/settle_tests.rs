@@ -1,0 +1,125 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use crate::env::Env;
+use crate::env::sim::{Crash, Loss, Op, SimDisk};
+use crate::format::log::FRAMES_AT;
+use crate::options::StoreOptions;
+use crate::types::{ExperimentId, NewRun, RunId};
+use crate::{ErrorKind, Store};
+use std::io;
+use std::path::{Path, PathBuf};
+
+const DEFAULT: ExperimentId = ExperimentId::DEFAULT;
+
+fn open(env: &Env) -> Store {
+    let mut options = StoreOptions::new().background(false);
+    options.env = Some(env.clone());
+    options.open(Path::new("/store")).unwrap()
+}
+
+fn paths(disk: &SimDisk, ending: &str) -> Vec<PathBuf> {
+    let has_it = |path: &PathBuf| path.extension().is_some_and(|found| found == ending);
+    disk.files().into_iter().map(|(path, _)| path).filter(has_it).collect()
+}
+
+/// A run of a writer that was killed; ten points, which are on the medium.
+fn vanished(disk: &SimDisk) -> RunId {
+    let env = disk.process();
+    let store = open(&env);
+    let run = store.create_run(NewRun::new(DEFAULT)).unwrap();
+    (0..10).for_each(|step| run.log_metric("loss", step, 0.5).unwrap());
+    run.sync().unwrap();
+    disk.kill(&env);
+    run.id()
+}
+
+fn said(store: &Store) -> String {
+    store.incidents().iter().map(|incident| format!("{}: {}\n", incident.path.display(), incident.what)).collect()
+}
+
+#[test]
+fn of_a_log_that_says_nothing_the_bytes_are_kept_if_there_are_any() {
+    for has_bytes in [false, true] {
+        let disk = SimDisk::new(1);
+        let store = open(&disk.process());
+        let id = vanished(&disk);
+        let log = paths(&disk, "log").remove(0);
+        let mut bytes = vec![0; 2 * FRAMES_AT as usize];
+        if has_bytes {
+            bytes[FRAMES_AT as usize] = 1;
+        }
+        disk.set_contents(&log, bytes.as_slice());
+        assert!(store.shared.settle(DEFAULT, id).unwrap());
+        assert_eq!(store.run(id).unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(disk.files().iter().all(|(path, _)| !path.starts_with(log.parent().unwrap())), "its folder is gone");
+        let kept: Vec<Vec<u8>> = paths(&disk, "log").iter().map(|path| disk.contents(path)).collect();
+        assert_eq!(kept, if has_bytes { vec![bytes] } else { vec![] });
+        let expected =
+            if has_bytes { "the whole log was copied to /store/quarantine/" } else { "nothing in it but zeros" };
+        assert!(said(&store).contains(expected), "{}", said(&store));
+    }
+}
+
+#[test]
+fn a_folder_with_something_of_somebody_else_is_left_alone() {
+    for (name, is_folder) in [("notes.txt", false), ("a.log-new", true)] {
+        let disk = SimDisk::new(1);
+        let env = disk.process();
+        let store = open(&env);
+        let id = vanished(&disk);
+        let log = paths(&disk, "log").remove(0);
+        disk.set_contents(&log, vec![0; 2 * FRAMES_AT as usize]);
+        let other = log.with_file_name(name);
+        match is_folder {
+            true => env.fs.create_dir_all(&other).unwrap(),
+            false => disk.set_contents(&other, *b"mine"),
+        }
+        assert!(!store.shared.settle(DEFAULT, id).unwrap(), "{name}");
+        assert!(env.fs.metadata(&other).is_ok() && env.fs.metadata(&log).is_ok(), "{name}");
+        assert!(said(&store).contains(&format!("{name:?}: it was left alone")), "{}", said(&store));
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_removed_goes_the_next_time() {
+    for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::NotFound] {
+        let disk = SimDisk::new(1);
+        let store = open(&disk.process());
+        let id = vanished(&disk);
+        disk.fail_op(Op::Remove, 1, kind);
+        let settled = store.shared.settle(DEFAULT, id);
+        // One that is gone was removed by somebody else.
+        assert_eq!(settled.is_ok(), kind == io::ErrorKind::NotFound, "{settled:?}");
+        assert_eq!(paths(&disk, "log").len(), 1, "{kind}");
+        assert!(store.shared.settle(DEFAULT, id).unwrap());
+        assert_eq!(paths(&disk, "log"), [] as [PathBuf; 0], "{kind}");
+        assert_eq!(store.snapshot(id).unwrap().stats("loss").unwrap().count, 10);
+    }
+}
+
+/// Who seals what a killed writer left is killed in each of its calls; who comes next finishes it, and then the power goes.
+#[test]
+fn what_a_killed_recovery_had_named_is_durable_before_the_next_one_removes_what_it_came_from() {
+    for crash in [Crash::Before, Crash::After] {
+        for n in 1.. {
+            let disk = SimDisk::new(n);
+            drop(open(&disk.process()));
+            let id = vanished(&disk);
+            let killed = disk.process();
+            disk.crash_at(n, crash);
+            let mut options = StoreOptions::new().background(false);
+            options.env = Some(killed.clone());
+            drop(options.open(Path::new("/store")));
+            let struck = !disk.lives(&killed);
+            disk.clear_plans();
+            drop(open(&disk.process()));
+            disk.power_loss_with(Loss::AllLost);
+            let found = open(&disk.process()).snapshot(id).unwrap();
+            assert_eq!(found.stats("loss").unwrap().count, 10, "{crash:?} {n}");
+            if !struck {
+                assert!(n > 10, "it makes calls that can be struck: {n}");
+                break;
+            }
+        }
+    }
+}
