@@ -3,8 +3,8 @@
 use crate::env::sim::SimDisk;
 use crate::env::{DirEntry, Env, File, Fs, Lock, Metadata};
 use crate::options::StoreOptions;
-use crate::types::{ExperimentId, NewRun};
-use crate::{RunWriter, Store};
+use crate::types::{ExperimentId, NewRun, RunStatus};
+use crate::{ErrorKind, RunWriter, Store};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -191,5 +191,84 @@ fn segments_that_are_merged_while_a_reader_opens_them_are_read_from_what_took_th
         assert!(!segments().iter().any(|path| merged.contains(path)), "they were merged");
         assert!(snapshot.damage().is_empty(), "{:?}", snapshot.damage());
         assert_eq!(snapshot.stats("loss").unwrap().count, 12_000);
+    }
+}
+
+/// Logs of a run, the oldest first.
+fn logs(disk: &SimDisk) -> Vec<PathBuf> {
+    let paths = disk.files().into_iter().map(|(path, _)| path);
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "log")).collect()
+}
+
+/// A reader has listed the logs of a run; before it opens the first its writer fills all that are listed and goes on.
+#[test]
+fn a_writer_that_has_left_all_logs_that_a_reader_knows_has_not_vanished() {
+    let disk = SimDisk::new(4);
+    let (_env, store, run, next) = writer(&disk);
+    let (id, run) = (run.id(), Arc::new(run));
+    let (env, before) = process(&disk);
+    let reader = open(&env);
+    let first = logs(&disk).remove(0);
+    assert_ne!(first, next);
+    let writing = Arc::clone(&run);
+    *before.lock().unwrap() = Some((first, Box::new(move || log(&writing, 4000..30_000))));
+    let found = reader.run(id).unwrap();
+    assert!(before.lock().unwrap().is_none(), "it has happened");
+    assert!(logs(&disk).iter().filter(|path| **path > next).count() > 0, "{:?}", logs(&disk));
+    assert_eq!(found.status, RunStatus::Running);
+    drop((run, store));
+}
+
+/// A log is sealed between the listing and the opening; one that cannot be opened for another reason is told.
+#[test]
+fn a_log_that_is_sealed_before_a_reader_opens_it_is_read_as_a_segment() {
+    let disk = SimDisk::new(5);
+    let store = open(&disk.process());
+    let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
+    log(&run, 0..100);
+    let id = run.id();
+    let (env, before) = process(&disk);
+    let reader = open(&env);
+    let path = logs(&disk).remove(0);
+    let refusing = disk.fork(1);
+    refusing.refuse_open(&path, io::ErrorKind::PermissionDenied);
+    assert_eq!(open(&refusing.process()).snapshot(id).unwrap_err().kind(), ErrorKind::Io);
+    let meanwhile = move || {
+        run.finish().unwrap();
+        drop(run);
+        while store.maintain().unwrap() {}
+    };
+    *before.lock().unwrap() = Some((path.clone(), Box::new(meanwhile)));
+    let snapshot = reader.snapshot(id).unwrap();
+    assert!(before.lock().unwrap().is_none() && !logs(&disk).contains(&path), "it has happened");
+    assert_eq!(snapshot.stats("loss").unwrap().count, 100);
+}
+
+/// The power takes the first of three logs. What follows it was never synced, so nothing of it counts; unless a file that cannot
+/// be read may be what is missing.
+#[test]
+fn logs_whose_forerunner_is_gone_are_not_believed_unless_it_may_be_what_cannot_be_read() {
+    for has_unread in [false, true] {
+        let disk = SimDisk::new(6);
+        let env = disk.process();
+        let store = open(&env);
+        let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
+        log(&run, 0..14_000);
+        let id = run.id();
+        disk.kill(&env);
+        drop((run, store));
+        let there = logs(&disk);
+        assert!(there.len() >= 3, "{there:?}");
+        let next = disk.process();
+        next.fs.remove_file(&there[0]).unwrap();
+        if has_unread {
+            disk.set_contents(there[0].with_file_name("unread.seg"), *b"no segment");
+        }
+        let count = |store: &Store| {
+            store.snapshot(id).ok().and_then(|snapshot| snapshot.stats("loss").map(|stats| stats.count))
+        };
+        let store = open(&next);
+        assert_eq!(count(&store).is_some_and(|count| count > 4000), has_unread, "{:?}", count(&store));
+        assert_eq!(count(&store).is_some(), has_unread);
     }
 }

@@ -1,10 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::env::Env;
-use crate::env::sim::{Crash, Loss, Op, SimDisk};
+use crate::env::sim::{Crash, Loss, Op, ReadOp, SimDisk};
 use crate::format::log::FRAMES_AT;
 use crate::options::StoreOptions;
-use crate::types::{ExperimentId, NewRun, RunId};
+use crate::types::{ExperimentId, NewRun, RunId, RunStatus};
 use crate::{ErrorKind, Store};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -113,13 +113,52 @@ fn what_a_killed_recovery_had_named_is_durable_before_the_next_one_removes_what_
             let struck = !disk.lives(&killed);
             disk.clear_plans();
             drop(open(&disk.process()));
-            disk.power_loss_with(Loss::AllLost);
-            let found = open(&disk.process()).snapshot(id).unwrap();
-            assert_eq!(found.stats("loss").unwrap().count, 10, "{crash:?} {n}");
+            for (seed, loss) in (0..12).map(|seed| (seed, if seed == 0 { Loss::AllLost } else { Loss::Mixed })) {
+                let machine = disk.fork(seed);
+                machine.power_loss_with(loss);
+                machine.clear_plans();
+                let found = open(&machine.process()).snapshot(id).unwrap();
+                assert_eq!(found.stats("loss").unwrap().count, 10, "{crash:?} {n} {seed}");
+            }
             if !struck {
                 assert!(n > 10, "it makes calls that can be struck: {n}");
                 break;
             }
         }
     }
+}
+
+#[test]
+fn a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one() {
+    for n in 1.. {
+        let disk = SimDisk::new(n);
+        let store = open(&disk.process());
+        let id = vanished(&disk);
+        let log = paths(&disk, "log").remove(0);
+        disk.set_contents(&log, vec![0; 2 * FRAMES_AT as usize]);
+        disk.set_contents(log.with_file_name("notes.txt"), *b"mine");
+        disk.fail_read_op(ReadOp::ReadDir, n, io::ErrorKind::PermissionDenied);
+        let settled = store.shared.settle(DEFAULT, id);
+        assert_eq!(disk.contents(log.with_file_name("notes.txt")), b"mine", "{n}");
+        if settled.is_ok() {
+            assert!(n > 1, "it lists the folder");
+            break;
+        }
+    }
+}
+
+/// The latest that is known of a run whose writer vanished is when it ended; a clock that was ahead says nothing.
+#[test]
+fn a_run_that_vanished_ended_with_its_last_point_that_is_not_in_the_future() {
+    let disk = SimDisk::new(1);
+    let env = disk.process();
+    let store = open(&env);
+    let run = store.create_run(NewRun::new(DEFAULT)).unwrap();
+    let start = store.run(run.id()).unwrap().start_time;
+    disk.advance(60_000_000);
+    run.log_metric_at("loss", 1, start + 40_000, 0.5).unwrap();
+    run.log_metric_at("ahead", 1, start + 1_000_000_000, 0.5).unwrap();
+    disk.kill(&env);
+    let found = open(&disk.process()).run(run.id()).unwrap();
+    assert_eq!((found.status, found.end_time), (RunStatus::Killed, Some(start + 40_000)));
 }
