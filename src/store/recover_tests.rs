@@ -132,6 +132,10 @@ fn what_was_never_finished_is_removed_when_nobody_writes_to_the_run() {
     drop(compacting);
     disk.fail_op(Op::Remove, 1, io::ErrorKind::PermissionDenied);
     assert_eq!(other.shared.settle(DEFAULT, id).unwrap_err().kind(), ErrorKind::Io);
+    // One that another process has removed is gone.
+    disk.fail_op(Op::Remove, 1, io::ErrorKind::NotFound);
+    other.shared.settle(DEFAULT, id).unwrap();
+    assert_eq!(there(), 1);
     assert!(other.shared.settle(DEFAULT, id).unwrap());
     assert_eq!(there(), 0);
     drop((run, store));
