@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use super::MAX_HEADS;
-use crate::env::Env;
+use super::{MAX_HEADS, RunFiles, not_a_file};
 use crate::env::sim::SimDisk;
+use crate::env::{Env, FileKind};
 use crate::options::StoreOptions;
 use crate::types::{ExperimentId, NewRun, RunId};
 use crate::{ErrorKind, RunFilter, Store};
@@ -89,4 +89,38 @@ fn what_is_kept_of_logs_is_bounded() {
     assert_eq!(kept(), before - 1);
     assert!(crate::store::lock(&reader.shared.heads).keys().any(|(run, _)| *run == other));
     assert!(crate::store::lock(&store.shared.heads).is_empty(), "who seals a log forgets it");
+}
+
+#[test]
+fn where_a_run_lies_is_told_from_its_files() {
+    let disk = SimDisk::new(3);
+    let env = disk.process();
+    let store = open(&env);
+    let scan = |run| RunFiles::scan(&store.shared, ExperimentId::DEFAULT, run).unwrap();
+    // Small runs that have ended are gathered in packs.
+    let runs: Vec<RunId> = (0..20).map(|_| one_segment(&store)).collect();
+    let (packed, other) = (runs[0], runs[1]);
+    store.compact(&mut |_| {}).unwrap();
+    assert!(scan(packed).is_packed() && !scan(packed).is_empty());
+    assert!(scan(packed).is_same(&scan(packed)) && !scan(packed).is_same(&scan(other)));
+    assert!(scan(RunId::from_bytes([9; 16])).is_empty());
+    // One that is written to has a log beside its pack.
+    let before = scan(packed);
+    let again = disk.process();
+    let writing = open(&again);
+    let writer = writing.resume_run(packed).unwrap();
+    writer.log_metric("second", 1, 2.0).unwrap();
+    assert!(!scan(packed).is_packed() && !scan(packed).is_empty() && !scan(packed).is_same(&before));
+    // What its writer leaves when it is killed becomes a segment of its own.
+    disk.kill(&again);
+    let settled = store.shared.settle(ExperimentId::DEFAULT, packed).unwrap();
+    assert!(settled && scan(packed).logs.is_empty() && !scan(packed).is_packed());
+    assert!(!scan(packed).is_same(&before));
+    // A folder is no file that somebody has not finished, whatever its name.
+    let folder = segments(&disk, packed)[0].with_file_name("a.seg-new");
+    env.fs.create_dir_all(&folder).unwrap();
+    assert_eq!(scan(packed).temporary, [] as [PathBuf; 0]);
+    let told = |kind| not_a_file(&folder, kind).to_string();
+    assert!(told(FileKind::Dir).contains("it is a folder"), "{}", told(FileKind::Dir));
+    assert!(told(FileKind::Other).contains("it is a link or a special file"), "{}", told(FileKind::Other));
 }
