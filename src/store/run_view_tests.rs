@@ -104,6 +104,12 @@ fn log(run: &RunWriter, steps: std::ops::Range<i64>) {
     steps.for_each(|step| run.log_metric("loss", step, 0.5).unwrap());
 }
 
+/// The files of which the names end so, sorted.
+fn files(disk: &SimDisk, ending: &str) -> Vec<PathBuf> {
+    let paths = disk.files().into_iter().map(|(path, _)| path);
+    paths.filter(|path| path.extension().is_some_and(|found| found == ending)).collect()
+}
+
 /// A writer with a log that is more than half full, and the path of its next one, which is prepared.
 fn writer(disk: &SimDisk) -> (Env, Store, RunWriter, PathBuf) {
     let env = disk.process();
@@ -111,8 +117,7 @@ fn writer(disk: &SimDisk) -> (Env, Store, RunWriter, PathBuf) {
     let run = store.create_run(NewRun::new(ExperimentId::DEFAULT)).unwrap();
     log(&run, 0..4000);
     store.maintain().unwrap();
-    let logs: Vec<PathBuf> = disk.files().into_iter().map(|(path, _)| path).collect();
-    let logs: Vec<PathBuf> = logs.into_iter().filter(|path| path.extension().is_some_and(|e| e == "log")).collect();
+    let logs = files(disk, "log");
     assert_eq!(logs.len(), 2);
     let next = logs.into_iter().max().unwrap();
     (env, store, run, next)
@@ -178,26 +183,16 @@ fn segments_that_are_merged_while_a_reader_opens_them_are_read_from_what_took_th
         let merging = open(&disk.process());
         let (env, before) = process(&disk);
         let reader = open(&env);
-        let segments = || -> Vec<PathBuf> {
-            let paths = disk.files().into_iter().map(|(path, _)| path);
-            paths.filter(|path| path.extension().is_some_and(|ending| ending == "seg")).collect()
-        };
-        let merged = segments();
+        let merged = files(&disk, "seg");
         assert!(merged.len() >= 3, "{merged:?}");
         let meanwhile = move || assert!(merging.compact(&mut |_| {}).is_ok());
         *before.lock().unwrap() = Some((merged[merged_before].clone(), Box::new(meanwhile)));
         let snapshot = reader.snapshot(id).unwrap();
         assert!(before.lock().unwrap().is_none(), "it has happened");
-        assert!(!segments().iter().any(|path| merged.contains(path)), "they were merged");
+        assert!(!files(&disk, "seg").iter().any(|path| merged.contains(path)), "they were merged");
         assert!(snapshot.damage().is_empty(), "{:?}", snapshot.damage());
         assert_eq!(snapshot.stats("loss").unwrap().count, 12_000);
     }
-}
-
-/// Logs of a run, the oldest first.
-fn logs(disk: &SimDisk) -> Vec<PathBuf> {
-    let paths = disk.files().into_iter().map(|(path, _)| path);
-    paths.filter(|path| path.extension().is_some_and(|ending| ending == "log")).collect()
 }
 
 /// A reader has listed the logs of a run; before it opens the first its writer fills all that are listed and goes on.
@@ -208,13 +203,13 @@ fn a_writer_that_has_left_all_logs_that_a_reader_knows_has_not_vanished() {
     let (id, run) = (run.id(), Arc::new(run));
     let (env, before) = process(&disk);
     let reader = open(&env);
-    let first = logs(&disk).remove(0);
+    let first = files(&disk, "log").remove(0);
     assert_ne!(first, next);
     let writing = Arc::clone(&run);
     *before.lock().unwrap() = Some((first, Box::new(move || log(&writing, 4000..30_000))));
     let found = reader.run(id).unwrap();
     assert!(before.lock().unwrap().is_none(), "it has happened");
-    assert!(logs(&disk).iter().filter(|path| **path > next).count() > 0, "{:?}", logs(&disk));
+    assert!(files(&disk, "log").iter().filter(|path| **path > next).count() > 0, "{:?}", files(&disk, "log"));
     assert_eq!(found.status, RunStatus::Running);
     drop((run, store));
 }
@@ -229,7 +224,7 @@ fn a_log_that_is_sealed_before_a_reader_opens_it_is_read_as_a_segment() {
     let id = run.id();
     let (env, before) = process(&disk);
     let reader = open(&env);
-    let path = logs(&disk).remove(0);
+    let path = files(&disk, "log").remove(0);
     let refusing = disk.fork(1);
     refusing.refuse_open(&path, io::ErrorKind::PermissionDenied);
     assert_eq!(open(&refusing.process()).snapshot(id).unwrap_err().kind(), ErrorKind::Io);
@@ -240,7 +235,7 @@ fn a_log_that_is_sealed_before_a_reader_opens_it_is_read_as_a_segment() {
     };
     *before.lock().unwrap() = Some((path.clone(), Box::new(meanwhile)));
     let snapshot = reader.snapshot(id).unwrap();
-    assert!(before.lock().unwrap().is_none() && !logs(&disk).contains(&path), "it has happened");
+    assert!(before.lock().unwrap().is_none() && !files(&disk, "log").contains(&path), "it has happened");
     assert_eq!(snapshot.stats("loss").unwrap().count, 100);
 }
 
@@ -257,7 +252,7 @@ fn logs_whose_forerunner_is_gone_are_not_believed_unless_it_may_be_what_cannot_b
         let id = run.id();
         disk.kill(&env);
         drop((run, store));
-        let there = logs(&disk);
+        let there = files(&disk, "log");
         assert!(there.len() >= 3, "{there:?}");
         let next = disk.process();
         next.fs.remove_file(&there[0]).unwrap();
